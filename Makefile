@@ -1,0 +1,68 @@
+# Retort. `make` builds build/retort; see README.md for the rest.
+BUILD ?= build
+CC ?= gcc
+PREFIX ?= /usr/local
+LLVM_CONFIG ?= llvm-config-19
+OPTIMIZE ?= -O2 -g
+SANITIZE ?=
+
+WARNINGS = -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes -Wswitch-enum -Wvla
+CPPFLAGS += -I. -I$(BUILD) -D_GNU_SOURCE -DRETORT_MODELS='"$(PREFIX)/share/retort/models"' $(shell $(LLVM_CONFIG) --cppflags 2>/dev/null)
+CFLAGS += -std=c17 $(OPTIMIZE) -fopenmp $(WARNINGS) $(SANITIZE)
+LDFLAGS += -fopenmp $(SANITIZE)
+CORE_LIBS = -lopenblas -lm
+RUNTIME_LIBS = -ljansson -lutf8proc -lxxhash $(CORE_LIBS)
+LLVM_LIBS = $(shell $(LLVM_CONFIG) --ldflags --libs --link-shared 2>/dev/null)
+
+CORE = $(wildcard runtime/core/*.c)
+RUNTIME = $(wildcard runtime/data/*.c runtime/run/*.c)
+COMPILER = $(filter-out compiler/main.c, $(wildcard compiler/*.c compiler/*/*.c))
+GENERATED = $(BUILD)/grammar/parser.c $(BUILD)/grammar/lexer.c
+object = $(patsubst %.c,$(BUILD)/%.o,$(1))
+
+CORE_LIB = $(BUILD)/libretort-core.a
+RUNTIME_LIB = $(BUILD)/libretort-runtime.a
+COMPILER_LIB = $(BUILD)/libretort-compiler.a
+UNIT = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+
+all: $(BUILD)/retort
+
+$(BUILD)/retort: $(call object,$(wildcard compiler/main.c)) $(COMPILER_LIB) $(RUNTIME_LIB) $(CORE_LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(RUNTIME_LIBS)
+
+$(CORE_LIB): $(call object,$(CORE))
+$(RUNTIME_LIB): $(call object,$(RUNTIME))
+$(COMPILER_LIB): $(call object,$(COMPILER)) $(patsubst %.c,%.o,$(GENERATED))
+%.a:
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/grammar/parser.c: grammar/parser.y
+	@mkdir -p $(@D)
+	bison -Werror -Wcounterexamples --header=$(@:.c=.h) -o $@ $<
+$(BUILD)/grammar/lexer.c: grammar/lexer.l $(BUILD)/grammar/parser.c
+	@mkdir -p $(@D)
+	flex --header-file=$(@:.c=.h) -o $@ $<
+$(BUILD)/grammar/%.o: $(BUILD)/grammar/%.c
+	$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-conversion -Wno-switch-enum -Wno-unused-function -MMD -MP -c -o $@ $<
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(call object,$(wildcard compiler/source/*.c)): | $(BUILD)/grammar/lexer.c
+
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(COMPILER_LIB) $(RUNTIME_LIB) $(CORE_LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(RUNTIME_LIBS) -lcmocka
+
+unit: $(UNIT)
+	@set -e; for t in $(UNIT); do $$t; done
+
+format:
+	clang-format -i $(wildcard compiler/*.[ch] compiler/*/*.[ch] runtime/*/*.[ch] tests/*/*.[ch] examples/*.c)
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all unit format clean
+.SECONDARY:
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

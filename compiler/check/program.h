@@ -1,0 +1,142 @@
+/* What the checker makes of a file: the experiment's models, data, stages, and the graphs of each.
+ *
+ *   program_load      parse, follow `use`, check declarations (works for a library file without an experiment too)
+ *   program_stage_graph, program_function_graph   elaborate: call the modules' functions on symbolic shapes; each
+ * tensor operation becomes a node; every error of shape, type or name is found here, before anything runs
+ */
+#ifndef RETORT_PROGRAM_H
+#define RETORT_PROGRAM_H
+
+#include "compiler/graph/graph.h"
+#include "compiler/source/ast.h"
+#include "compiler/source/diagnostic.h"
+
+typedef struct program program;
+
+typedef struct program_options {
+  const char *models; /* the folder of the standard library */
+  int override_count;
+  const char *const *overrides; /* "student.layers=3" */
+} program_options;
+
+typedef enum { INITIAL_ZEROS, INITIAL_ONES, INITIAL_CONSTANT, INITIAL_NORMAL, INITIAL_UNIFORM } initial_kind;
+
+typedef struct model_parameter {
+  const char *path;  /* "bert.encoder.layer.0.output.dense.weight" */
+  const char *input; /* its input's name in graphs: MODEL/path */
+  dtype dtype;
+  int rank;
+  int64_t sizes[RANK_MAX];
+  bool trained; /* false: a buffer */
+  initial_kind initial;
+  double initial_a, initial_b; /* constant value; normal: std, mean; uniform: low, high */
+  span where;
+} model_parameter;
+
+typedef struct program_model {
+  const char *name;
+  const char *module; /* the module's name */
+  int parameter_count;
+  const model_parameter *parameters; /* in order of declaration */
+  int setting_count;                 /* the module's compile-time arguments, for config.json */
+  const struct model_setting {
+    const char *name;
+    enum { SETTING_INT, SETTING_REAL, SETTING_BOOL, SETTING_STRING } kind;
+    int64_t integer;
+    double real;
+    const char *string;
+  } * settings;
+  int function_count; /* forward and the further ones */
+  const char *const *functions;
+  span where;
+} program_model;
+
+typedef struct program_data { /* one set: `train` of `data train, dev = …` */
+  const char *name;
+  const char *format;    /* "tsv", "csv" */
+  const char *path;      /* {split} replaced, relative as written */
+  int text, label, pair; /* columns from 0; -1: none */
+  bool header;
+  int classes;           /* 0: not said */
+  const char *tokenizer; /* "wordpiece" */
+  const char *vocabulary;
+  int length; /* most tokens of a row, special tokens included */
+  bool lower;
+  span where;
+} program_data;
+
+typedef struct program_term { /* a loss */
+  const char *name;
+  const char *output; /* its output's name in the stage's graph: "loss.NAME" */
+} program_term;
+
+typedef struct program_stage {
+  const char *name;
+  int teacher; /* index of the model, -1 for `train` */
+  int student;
+  const char *objective, *optimizer;
+  int data;      /* index of the set */
+  double epochs; /* 0 when steps are given */
+  int64_t steps; /* 0 when epochs are given */
+  int batch;
+  int fit_count; /* parameters of `fit` modules: input names STAGE/fit.weight */
+  const model_parameter *fit;
+  int state_count; /* the optimizer's: input names STAGE/state/velocity/INPUT of the weight */
+  const model_parameter *states;
+  int term_count;
+  const program_term *terms; /* output "loss" is their weighted sum */
+  span where;
+} program_stage;
+
+typedef struct program_evaluation {
+  int model_count;
+  const struct evaluated_model {
+    int model;
+    const char *label;
+  } * models;
+  int data;
+  int metric_count;
+  const char *const *metrics;
+  span where;
+} program_evaluation;
+
+typedef enum { GRAPH_FORWARD, GRAPH_JOINT } graph_extent;
+
+/* NULL only when nothing could be read; look at diagnostics_error_count. For a file without an experiment, name is
+ * NULL. Declarations that no experiment uses are checked as far as can be (names, arity, constant shapes). */
+program *program_load(arena *a, const char *path, const program_options *options, diagnostics *d);
+
+const char *program_name(const program *p);
+const char *program_path(const program *p);
+int program_model_count(const program *p);
+const program_model *program_model_at(const program *p, int index);
+int program_data_count(const program *p);
+const program_data *program_data_at(const program *p, int index);
+int program_stage_count(const program *p);
+const program_stage *program_stage_at(const program *p, int index);
+int program_evaluation_count(const program *p);
+const program_evaluation *program_evaluation_at(const program *p, int index);
+int program_export_count(const program *p);
+int program_export_at(const program *p, int index); /* a model's index */
+
+/* A stage's graph. Inputs: batch fields ("ids", "ids.lengths", "types", "label"; i32), weights (kind INPUT_WEIGHT for
+ * the teacher's, INPUT_STATE for the student's, fit's and the optimizer's), "step" f32 (from 1), "steps" f32, "key"
+ * i64[2] (seed, step). Outputs: "loss", "loss.TERM" each; GRAPH_JOINT: gradients and updates too. NULL after an error.
+ */
+graph *program_stage_graph(program *p, int stage, graph_extent extent, diagnostics *d);
+
+/* A model's function for inference: `training` is false, weights are INPUT_WEIGHT; the output is called "result" (with
+ * taps: also "tap.PATH"). Inputs are the function's tensor parameters by name, and NAME.lengths of ragged ones. */
+graph *program_function_graph(program *p, int model, const char *function, bool taps, diagnostics *d);
+
+/* For tests and tools: a plain function of the file (or of what it uses) on given tensor types. types: texts as "f32[B,
+ * 3]" parsed in the file's language. The result, or each item of a list that it returns, is output "result.N". Inputs
+ * are the parameters' names. */
+graph *program_plain_function_graph(program *p, const char *function, int type_count, const char *const *types,
+                                    diagnostics *d);
+
+/* Typed modules as text: instances with their parameters' paths and shapes, functions with their signatures: `show
+ * --stage=typed`. */
+void program_print(const program *p, text *to);
+
+#endif

@@ -1,0 +1,71 @@
+/* Dimensions: integer arithmetic over symbols that are bound at run time (B, T).
+ *
+ * A dim is a polynomial with integer coefficients, kept in one normal form and interned in its table, so equal
+ * dims are the same pointer. Its atoms are symbols and floor divisions of a dim by a constant.
+ * A symbol may be ragged: `T of B` stands for the largest of the lengths, and rows are filled up to it; the tensor that
+ * holds the lengths (i32[B]) is an input of the graph named by `lengths`. */
+#ifndef RETORT_DIM_H
+#define RETORT_DIM_H
+
+#include "compiler/source/arena.h"
+#include "compiler/source/text.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct dim dim;
+typedef struct dim_table dim_table;
+
+typedef struct dim_symbol {
+  const char *name;    /* unique in its table */
+  int index;           /* 0, 1, … in order of making: the position in an array of bindings */
+  const dim *of;       /* of a ragged one: the symbol of its rows (B); else NULL */
+  const char *lengths; /* of a ragged one: the name of the input with its lengths; else NULL */
+} dim_symbol;
+
+typedef struct dim_factor { /* one atom: a symbol, or floor(dividend / divisor) when symbol is NULL */
+  const dim_symbol *symbol;
+  const dim *dividend;
+  int64_t divisor;
+} dim_factor;
+
+typedef struct dim_term { /* coefficient x product of atoms (repeated for powers, sorted) */
+  int64_t coefficient;
+  int factor_count;
+  const dim_factor *const *factors;
+} dim_term;
+
+struct dim {
+  int id;         /* order of interning */
+  int term_count; /* 0: the number zero; terms are sorted, the constant term first */
+  const dim_term *terms;
+};
+
+dim_table *dim_table_create(arena *a);
+int dim_symbol_count(const dim_table *t);
+const dim_symbol *dim_symbol_at(const dim_table *t, int index);
+
+const dim *dim_constant(dim_table *t, int64_t value);
+/* The symbol of that name, made when new. */
+const dim *dim_named(dim_table *t, const char *name);
+/* A new ragged symbol; if one of that name exists with the same `of` and lengths it is returned. */
+const dim *dim_ragged(dim_table *t, const char *name, const dim *of, const char *lengths);
+
+const dim *dim_add(dim_table *t, const dim *a, const dim *b);
+const dim *dim_subtract(dim_table *t, const dim *a, const dim *b);
+const dim *dim_multiply(dim_table *t, const dim *a, const dim *b);
+/* a / b if b divides a exactly for all bindings (a polynomial with every coefficient and monomial divisible by the
+ * single term b), else NULL. */
+const dim *dim_divide_exact(dim_table *t, const dim *a, const dim *b);
+/* floor(a / divisor), divisor > 0. */
+const dim *dim_floor_divide(dim_table *t, const dim *a, int64_t divisor);
+
+bool dim_is_constant(const dim *d, int64_t *value);
+/* The symbol that d consists of alone, or NULL. */
+const dim_symbol *dim_as_symbol(const dim *d);
+/* bindings[symbol index] -> value. */
+int64_t dim_evaluate(const dim *d, const int64_t *bindings);
+/* `B*T`, `2*T + 1`, `floor(H + 1, 2)`; dim_parse reads it back (NULL on nonsense) and makes symbols that are new. */
+void dim_print(const dim *d, text *to);
+const dim *dim_parse(dim_table *t, const char **cursor);
+
+#endif

@@ -1,0 +1,35 @@
+/* From a graph to something that can be called: all passes, kernels, LLVM, object bytes, linked into this process; or,
+ * with `interpret`, the reference interpreter behind the same call. */
+#ifndef RETORT_EXECUTABLE_H
+#define RETORT_EXECUTABLE_H
+
+#include "compiler/graph/graph.h"
+#include "compiler/source/diagnostic.h"
+#include "runtime/core/retort.h"
+
+typedef struct compile_options {
+  const char *cpu;   /* an LLVM CPU name; NULL: the host's. Features follow the name */
+  bool interpret;    /* no code: the interpreter, in float32-rounded float64 */
+  const char *cache; /* folder of the object cache; NULL: none */
+} compile_options;
+
+typedef struct executable executable;
+
+/* Compiles. NULL and *error (in the graph's arena) when the target is unknown or LLVM refuses. The graph must verify.
+ */
+executable *executable_create(const graph *g, const compile_options *options, const char **error);
+void executable_destroy(executable *e);
+
+/* Arrays of the signature are ordered: weights, inputs and states as the graph's input nodes of each kind stand in the
+ * graph; outputs as its value outputs; dims as the symbols of its dim table (index order). Lives as long as the
+ * executable. */
+const retort_signature *executable_signature(const executable *e);
+/* 0 or a retort_status. */
+int executable_call(executable *e, const retort_call *call);
+size_t executable_workspace_size(const executable *e, const int64_t *dims, int threads);
+
+/* The object's bytes and its function's symbol: for `retort build`. Symbols: NAME (a retort_function) and
+ * NAME_signature. */
+const void *executable_object(const executable *e, size_t *size);
+
+#endif

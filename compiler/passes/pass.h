@@ -1,0 +1,27 @@
+/* Passes over the tensor graph. The list in passes.c is their order and says why; one file each. */
+#ifndef RETORT_PASS_H
+#define RETORT_PASS_H
+
+#include "compiler/graph/graph.h"
+
+typedef graph *graph_pass(const graph *g); /* a new graph, in the same arena; may return an equal one */
+
+typedef struct pass {
+  const char *name;
+  graph_pass *run;
+  const char *purpose; /* one line, for --help and the documents */
+} pass;
+
+/* Ends with a row whose name is NULL. */
+extern const pass passes[];
+
+graph *pass_simplify(const graph *g);
+graph *pass_cse(const graph *g);
+graph *pass_dce(const graph *g);
+graph *pass_freeze(const graph *g);
+
+/* Runs all in order; after each, in debug builds, the verifier. `until`: stop after the pass of that name (NULL: all).
+ */
+graph *passes_run(const graph *g, const char *until);
+
+#endif

@@ -1,0 +1,115 @@
+/* What emitted code and its callers agree on. This header is all that a shipped object needs, with libretort-core.a.
+ *
+ * An emitted function computes one graph: it reads weights and inputs, writes outputs and updates states in place. It
+ * allocates nothing, keeps nothing, and is reentrant: everything comes in by a retort_call. */
+#ifndef RETORT_H
+#define RETORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum retort_status {
+  RETORT_OK = 0,
+  RETORT_WORKSPACE_TOO_SMALL = 1,
+  RETORT_BAD_DIMENSION = 2 /* a run-time dimension is below 1 */
+} retort_status;
+
+typedef enum retort_dtype { RETORT_BOOL, RETORT_I32, RETORT_I64, RETORT_F32 } retort_dtype;
+
+/* All arrays are in the order of the function's retort_signature. Tensors are dense and row-major; alignment of their
+ * element. */
+typedef struct retort_call {
+  const void *const *weights;
+  const void *const *inputs;
+  void *const *outputs;
+  void *const *states; /* read and written */
+  const int64_t *dims; /* run-time dimensions */
+  void *workspace;     /* aligned to 64 bytes; contents before and after are of no meaning */
+  size_t workspace_size;
+  int threads; /* 1 or more */
+} retort_call;
+
+typedef int retort_function(const retort_call *call);
+
+/* A size as a small program in postfix over the run-time dimensions: pairs (operation, value). */
+typedef enum retort_size_operation {
+  RETORT_SIZE_CONSTANT, /* push value */
+  RETORT_SIZE_DIM,      /* push dims[value]; value == number of dims: the threads */
+  RETORT_SIZE_ADD,
+  RETORT_SIZE_MULTIPLY,
+  RETORT_SIZE_FLOOR_DIVIDE /* pop a; push floor(a / value) */
+} retort_size_operation;
+
+typedef struct retort_size {
+  int32_t count; /* of pairs */
+  const int64_t *code;
+} retort_size;
+
+enum { RETORT_RANK_MAX = 8 };
+
+typedef struct retort_tensor {
+  const char *name;
+  int32_t dtype; /* retort_dtype */
+  int32_t rank;
+  const retort_size *dims;
+} retort_tensor;
+
+/* The memory plan: buffers with a size in bytes, living from kernel `first` to kernel `last`. */
+typedef struct retort_buffer {
+  retort_size size;
+  int32_t first, last;
+} retort_buffer;
+
+typedef struct retort_plan {
+  int32_t dim_count;
+  int32_t buffer_count;
+  const retort_buffer *buffers; /* by rising `first` */
+} retort_plan;
+
+typedef struct retort_signature {
+  const char *name;
+  int32_t dim_count, weight_count, input_count, output_count, state_count;
+  const char *const *dim_names;
+  const retort_tensor *weights, *inputs, *outputs, *states;
+  const retort_plan *plan;
+} retort_signature;
+
+int64_t retort_size_evaluate(const retort_size *size, const int64_t *dims, int dim_count, int threads);
+
+/* Places the buffers for given dimensions: first fit by lifetime, each aligned to 64 bytes. Writes buffer_count offsets
+ * and returns the bytes used. Deterministic, so the size is exact. offsets may not be NULL. */
+size_t retort_plan_place(const retort_plan *plan, const int64_t *dims, int threads, size_t *offsets);
+
+/* Bytes that retort_call.workspace needs: the offsets' table and the buffers. */
+size_t retort_workspace_size(const retort_plan *plan, const int64_t *dims, int threads);
+
+/* ---- called by emitted code ---- */
+
+/* Runs body(context, begin, end, worker) over [0, count) in at most `threads` contiguous parts of equal size (the first
+ * `count % parts` one longer); part i is worker i. Parts run in parallel by OpenMP, the pool OpenBLAS uses too. */
+typedef void retort_body(void *context, int64_t begin, int64_t end, int64_t worker);
+void retort_parallel(retort_body *body, void *context, int64_t count, int threads);
+
+/* c[m,n] = alpha a[m,k] b[k,n] + beta c, row-major with row strides; transposed: a is stored [k,m], b [n,k]. Uses the
+ * pool when called outside retort_parallel, one thread inside. */
+void retort_sgemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, float alpha, const float *a,
+                  int64_t a_stride, const float *b, int64_t b_stride, float beta, float *c, int64_t c_stride);
+
+/* out[v,:] for v in [begin, end) = sum over i with index[i] == v, in order of i, of updates[i,:]; others zero. index is
+ * i32 or i64. */
+void retort_scatter_add(float *out, int64_t begin, int64_t end, int64_t width, const void *index, int index_is_i64,
+                        int64_t count, const float *updates);
+
+/* Philox 4x32-10 (Salmon et al., SC 2011): the uniform number in [0,1) with 24 bits at `position` of `site` under
+ * key[0] = seed, key[1] = step. counter = (position / 4, step low, site, step high), key = seed; word position % 4.
+ * Emitted code inlines the same. */
+float retort_uniform(const int64_t key[2], uint32_t site, uint64_t position);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
