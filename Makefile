@@ -26,6 +26,7 @@ COMPILER_LIB = $(BUILD)/libretort-compiler.a
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
 all: $(BUILD)/retort
+libs: $(CORE_LIB) $(RUNTIME_LIB) $(COMPILER_LIB)
 
 $(BUILD)/retort: $(call object,$(wildcard compiler/main.c)) $(COMPILER_LIB) $(RUNTIME_LIB) $(CORE_LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(RUNTIME_LIBS)
@@ -63,6 +64,6 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all unit format clean
+.PHONY: all libs unit format clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
