@@ -81,10 +81,12 @@ typedef struct retort_signature {
 int64_t retort_size_evaluate(const retort_size *size, const int64_t *dims, int dim_count, int threads);
 
 /* Places the buffers for given dimensions: first fit by lifetime, each aligned to 64 bytes. Writes buffer_count offsets
- * and returns the bytes used. Deterministic, so the size is exact. offsets may not be NULL. */
-size_t retort_plan_place(const retort_plan *plan, const int64_t *dims, int threads, size_t *offsets);
+ * and then the buffer_count sizes in bytes to `table`, which has room for both, and returns the bytes used.
+ * Deterministic, so the size is exact. */
+size_t retort_plan_place(const retort_plan *plan, const int64_t *dims, int threads, size_t *table);
 
-/* Bytes that retort_call.workspace needs: the offsets' table and the buffers. */
+/* Bytes that retort_call.workspace needs: the table of retort_plan_place, rounded up to 64 bytes, then the buffers.
+ * SIZE_MAX when there is no memory to find out. */
 size_t retort_workspace_size(const retort_plan *plan, const int64_t *dims, int threads);
 
 /* ---- called by emitted code ---- */
@@ -94,10 +96,11 @@ size_t retort_workspace_size(const retort_plan *plan, const int64_t *dims, int t
 typedef void retort_body(void *context, int64_t begin, int64_t end, int64_t worker);
 void retort_parallel(retort_body *body, void *context, int64_t count, int threads);
 
-/* c[m,n] = alpha a[m,k] b[k,n] + beta c, row-major with row strides; transposed: a is stored [k,m], b [n,k]. Uses the
- * pool when called outside retort_parallel, one thread inside. */
+/* c[m,n] = alpha a[m,k] b[k,n] + beta c, row-major with row strides; transposed: a is stored [k,m], b [n,k]. With beta
+ * 0, c is not read. Uses up to `threads` of the pool when called outside retort_parallel, one thread inside. */
 void retort_sgemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, float alpha, const float *a,
-                  int64_t a_stride, const float *b, int64_t b_stride, float beta, float *c, int64_t c_stride);
+                  int64_t a_stride, const float *b, int64_t b_stride, float beta, float *c, int64_t c_stride,
+                  int threads);
 
 /* out[v,:] for v in [begin, end) = sum over i with index[i] == v, in order of i, of updates[i,:]; others zero. index is
  * i32 or i64. */
