@@ -17,7 +17,7 @@ LLVM_LIBS = $(shell $(LLVM_CONFIG) --ldflags --libs --link-shared 2>/dev/null)
 CORE = $(wildcard runtime/core/*.c)
 RUNTIME = $(wildcard runtime/data/*.c runtime/run/*.c)
 COMPILER = $(filter-out compiler/main.c, $(wildcard compiler/*.c compiler/*/*.c))
-GENERATED = $(BUILD)/grammar/parser.c $(BUILD)/grammar/lexer.c
+GENERATED = $(patsubst grammar/%,$(BUILD)/grammar/%.c,$(basename $(wildcard grammar/parser.y grammar/lexer.l)))
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 CORE_LIB = $(BUILD)/libretort-core.a
@@ -50,7 +50,7 @@ $(BUILD)/grammar/%.o: $(BUILD)/grammar/%.c
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
-$(call object,$(wildcard compiler/source/*.c)): | $(BUILD)/grammar/lexer.c
+$(call object,$(wildcard compiler/source/*.c)): | $(GENERATED)
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(COMPILER_LIB) $(RUNTIME_LIB) $(CORE_LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(RUNTIME_LIBS) -lcmocka
