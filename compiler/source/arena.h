@@ -10,6 +10,9 @@ enum { EXIT_MEMORY = 71 };
 
 typedef struct arena arena;
 
+/* Says so on stderr and exits with EXIT_MEMORY: for owners of other memory too. */
+_Noreturn void memory_exhausted(void);
+
 arena *arena_create(void);
 void arena_destroy(arena *a);
 

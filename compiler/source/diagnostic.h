@@ -34,7 +34,7 @@ void diagnostic_hint(diagnostic *e, const char *format, ...) __attribute__((form
 
 int diagnostics_error_count(const diagnostics *d);
 int diagnostics_warning_count(const diagnostics *d);
-/* Sorts errors of one file by place when all are of the parser, else keeps the order of reporting. Colour: ANSI. */
+/* In the order of reporting (the parser reports in source order). Colour: ANSI. */
 void diagnostics_print(const diagnostics *d, FILE *to, bool colour);
 
 /* The nearest of `names` to `name` (Damerau-Levenshtein, at most a third of its length), or NULL: for «did you mean».
