@@ -6,13 +6,14 @@ LLVM_CONFIG ?= llvm-config-19
 OPTIMIZE ?= -O2 -g
 SANITIZE ?=
 
+LLVM_CPPFLAGS := $(shell $(LLVM_CONFIG) --cppflags 2>/dev/null)
 WARNINGS = -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes -Wswitch-enum -Wvla
-CPPFLAGS += -I. -I$(BUILD) -D_GNU_SOURCE -DRETORT_MODELS='"$(PREFIX)/share/retort/models"' $(shell $(LLVM_CONFIG) --cppflags 2>/dev/null)
+CPPFLAGS += -I. -I$(BUILD) -D_GNU_SOURCE -DRETORT_MODELS='"$(PREFIX)/share/retort/models"' $(LLVM_CPPFLAGS)
 CFLAGS += -std=c17 $(OPTIMIZE) -fopenmp $(WARNINGS) $(SANITIZE)
 LDFLAGS += -fopenmp $(SANITIZE)
 CORE_LIBS = -lopenblas -lm
 RUNTIME_LIBS = -ljansson -lutf8proc -lxxhash $(CORE_LIBS)
-LLVM_LIBS = $(shell $(LLVM_CONFIG) --ldflags --libs --link-shared 2>/dev/null)
+LLVM_LIBS := $(shell $(LLVM_CONFIG) --ldflags --libs --link-shared 2>/dev/null)
 
 CORE = $(wildcard runtime/core/*.c)
 RUNTIME = $(wildcard runtime/data/*.c runtime/run/*.c)
@@ -55,15 +56,54 @@ $(call object,$(wildcard compiler/source/*.c)): | $(GENERATED)
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(COMPILER_LIB) $(RUNTIME_LIB) $(CORE_LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(RUNTIME_LIBS) -lcmocka
 
+REFERENCE = $(BUILD)/tests/reference/reference
+$(REFERENCE): $(call object,$(wildcard tests/reference/*.c)) $(COMPILER_LIB) $(RUNTIME_LIB) $(CORE_LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(RUNTIME_LIBS)
+BENCH = $(BUILD)/tests/bench/bench
+$(BENCH): $(call object,$(wildcard tests/bench/*.c)) $(COMPILER_LIB) $(RUNTIME_LIB) $(CORE_LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(RUNTIME_LIBS)
+
+unit-programs: $(UNIT)
+reference-program: $(REFERENCE)
 unit: $(UNIT)
 	@set -e; for t in $(UNIT); do $$t; done
 
+# ---- what a person types ----
+
+packages:
+	@.ci/install
+
+# The main job on embedded data: a teacher, a student that learns from labels alone, a student that is distilled.
+demo: packages
+	@$(MAKE) -s -j2 all
+	$(BUILD)/retort run examples/demo.rt
+
+test: packages
+	@tests/run
+
+bench: packages
+	@$(MAKE) -s -j2 all $(BENCH)
+	$(BENCH) $(BUILD)/bench.json
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/retort/models
+	install -m 755 $(BUILD)/retort $(DESTDIR)$(PREFIX)/bin/retort
+	install -m 644 $(CORE_LIB) $(DESTDIR)$(PREFIX)/lib/libretort-core.a
+	install -m 644 runtime/core/retort.h $(DESTDIR)$(PREFIX)/include/retort.h
+	install -m 644 models/*.rt $(DESTDIR)$(PREFIX)/share/retort/models/
+
+check-sanitize: packages
+	@tests/run sanitize
+
+SOURCES = $(wildcard compiler/*.[ch] compiler/*/*.[ch] runtime/*/*.[ch] tests/*/*.[ch] examples/*.c)
 format:
-	clang-format -i $(wildcard compiler/*.[ch] compiler/*/*.[ch] runtime/*/*.[ch] tests/*/*.[ch] examples/*.c)
+	clang-format -i $(SOURCES)
+check-format:
+	clang-format --dry-run -Werror $(SOURCES)
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all libs unit format clean
+.PHONY: all libs unit unit-programs reference-program packages demo test bench install check-sanitize format check-format clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
