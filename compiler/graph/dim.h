@@ -47,22 +47,30 @@ const dim_symbol *dim_symbol_at(const dim_table *t, int index);
 const dim *dim_constant(dim_table *t, int64_t value);
 /* The symbol of that name, made when new. */
 const dim *dim_named(dim_table *t, const char *name);
-/* A new ragged symbol; if one of that name exists with the same `of` and lengths it is returned. */
+/* A new ragged symbol; if one of that name exists with the same `of` and lengths it is returned. If the name is taken
+ * by another symbol, a number is added to it (`T.2`). */
 const dim *dim_ragged(dim_table *t, const char *name, const dim *of, const char *lengths);
 
 const dim *dim_add(dim_table *t, const dim *a, const dim *b);
 const dim *dim_subtract(dim_table *t, const dim *a, const dim *b);
 const dim *dim_multiply(dim_table *t, const dim *a, const dim *b);
-/* a / b if b divides a exactly for all bindings (a polynomial with every coefficient and monomial divisible by the
- * single term b), else NULL. */
+/* a / b if b divides a exactly for all bindings (as polynomials with integer coefficients), else NULL. */
 const dim *dim_divide_exact(dim_table *t, const dim *a, const dim *b);
 /* floor(a / divisor), divisor > 0. */
 const dim *dim_floor_divide(dim_table *t, const dim *a, int64_t divisor);
 
+/* Arithmetic that leaves int64_t, or a polynomial of more terms than anybody writes, gives one dim that stays itself in
+ * further arithmetic: this tells. Shape rules refuse it. */
+bool dim_is_too_large(const dim *d);
+
+/* value may be NULL. */
 bool dim_is_constant(const dim *d, int64_t *value);
+/* Known for all bindings, where each symbol is 1 or more; false also when it cannot be told. */
+bool dim_is_at_least(const dim *d, int64_t bound);
+bool dim_is_below(const dim *d, int64_t bound);
 /* The symbol that d consists of alone, or NULL. */
 const dim_symbol *dim_as_symbol(const dim *d);
-/* bindings[symbol index] -> value. */
+/* bindings[symbol index] -> value; saturates. */
 int64_t dim_evaluate(const dim *d, const int64_t *bindings);
 /* `B*T`, `2*T + 1`, `floor(H + 1, 2)`; dim_parse reads it back (NULL on nonsense) and makes symbols that are new. */
 void dim_print(const dim *d, text *to);

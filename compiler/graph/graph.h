@@ -108,6 +108,9 @@ typedef struct graph {
   node **nodes;
   int output_count;
   graph_output *outputs;
+  /* What pass_freeze folded: a graph over the same dims whose outputs "frozen.N" are the values of this graph's
+   * INPUT_WEIGHT inputs of those names, to be computed once. NULL: nothing. */
+  struct graph *prepare;
 } graph;
 
 /* ---- the table ---- */
@@ -131,9 +134,9 @@ size_t dtype_size(dtype d);
 
 graph *graph_create(arena *a, dim_table *dims, const char *name);
 
-/* The general builder: for the operations whose attribute is SHAPE, DTYPE, NUMBER, INPUT, SITE or AXES of iota,
- * `declared` and `type` give shape and dtype; for others they are computed and may be NULL and anything. `where` is the
- * span of the source. */
+/* The general builder: for the operations whose attribute is SHAPE, SLICE, DTYPE, NUMBER, INPUT, SITE or AXES of iota,
+ * `declared` and `type` give shape and dtype (slice, expand, reshape: the shape; cast: the type); for others they are
+ * computed and may be NULL and anything. `where` is the span of the source. */
 node *graph_add(graph *g, op o, int operand_count, node *const *operands, const node_attributes *attributes, dtype type,
                 const shape *declared, span where);
 /* The same computation without making a node: NULL when legal, else what is wrong («operands are f32[3] and f32[4]»).
@@ -147,6 +150,7 @@ node *graph_scalar(graph *g, double number, span where); /* f32, rank 0 */
 node *graph_unary(graph *g, op o, node *x, span where);
 node *graph_binary(graph *g, op o, node *x, node *y, span where);
 node *graph_where(graph *g, node *condition, node *x, node *y, span where);
+/* cast, expand, reshape: x itself when nothing is to do. */
 node *graph_cast(graph *g, node *x, dtype type, span where);
 node *graph_reduce(graph *g, op o, node *x, axes over, span where);
 node *graph_expand(graph *g, node *x, shape s, span where);
@@ -191,7 +195,13 @@ node *graph_copy_node(graph *to, const node *old, node **operands);
  *     %5 = slice f32[B, 1, 4] %4 low [0, 0, 2] step [1, 1, 1]
  *     output "loss" %5
  *     update "student.embeddings.weight" %2
+ *     prepare {
+ *       %0 = input weight f32[8, 8] "teacher.weight"
+ *       ...
+ *       output "frozen.0" %3
+ *     }
  *   }
+ * `#` starts a comment, to the end of the line.
  * Every number prints so that it reads back the same. Spans print when `spans` is set. */
 void graph_print(const graph *g, bool spans, text *to);
 /* NULL and *error («line 3: …», in the arena) when the text is no graph; what it returns has passed graph_verify. Safe
