@@ -1,0 +1,27 @@
+/* Batches of a set. Which rows batch `step` holds depends on nothing but the set's size, the batch size, the seed and
+ * the step, so a run can start at any of them. */
+#ifndef RETORT_BATCH_H
+#define RETORT_BATCH_H
+#include "runtime/data/dataset.h"
+
+typedef struct batch {
+  int64_t rows;
+  int64_t width;   /* the longest row, or the fixed width */
+  int32_t *ids;    /* [rows, width], filled up with the set's padding */
+  int32_t *types;  /* [rows, width], filled up with 0 */
+  int32_t *labels; /* [rows]; zeros when the set has none */
+  int32_t *lengths;
+  const int64_t *indices; /* the rows in the set */
+} batch;
+
+typedef struct batcher batcher;
+
+/* `width`: of every batch, at least the set's longest row; 0: each batch as wide as its longest. Not shuffled: the
+ * set's order. The set must outlive the batcher. */
+batcher *batcher_create(const dataset *data, int64_t size, int64_t width, bool shuffled, uint64_t seed);
+void batcher_free(batcher *b);
+int64_t batcher_per_epoch(const batcher *b); /* batches; the last, smaller one counts */
+/* The batch of a step (from 0, running on over the epochs); valid until the next call. */
+const batch *batcher_fill(batcher *b, int64_t step);
+
+#endif
