@@ -1,0 +1,151 @@
+/* The machine that code is made for. */
+#include "compiler/emit/target.h"
+#include <llvm-c/Target.h>
+#include <llvm-c/TargetMachine.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+#include <string.h>
+
+struct target {
+  LLVMTargetMachineRef machine;
+  const char *cpu, *features, *description;
+  bool runnable;
+};
+
+/* Names of LLVM's, and the level of the x86-64 psABI that each implements. LLVM has no way to ask whether a name is
+ * one, and takes any. */
+static const struct cpu {
+  const char *name;
+  int level;
+} cpus[] = {
+    {"x86-64", 1},         {"x86-64-v2", 2},      {"x86-64-v3", 3},      {"x86-64-v4", 4},   {"nehalem", 2},
+    {"westmere", 2},       {"sandybridge", 2},    {"ivybridge", 2},      {"haswell", 3},     {"broadwell", 3},
+    {"skylake", 3},        {"alderlake", 3},      {"skylake-avx512", 4}, {"cascadelake", 4}, {"cooperlake", 4},
+    {"icelake-server", 4}, {"sapphirerapids", 4}, {"znver1", 3},         {"znver2", 3},      {"znver3", 3},
+    {"znver4", 4},
+};
+enum { CPU_COUNT = sizeof cpus / sizeof *cpus };
+
+const char *target_cpu_name(int number) {
+  return number < CPU_COUNT ? cpus[number].name : NULL;
+}
+
+static int host_level(void) {
+#ifdef __x86_64__
+  return __builtin_cpu_supports("x86-64-v4")   ? 4
+         : __builtin_cpu_supports("x86-64-v3") ? 3
+         : __builtin_cpu_supports("x86-64-v2") ? 2
+                                               : 1;
+#else
+  return 0;
+#endif
+}
+
+static const char *copy_message(arena *a, char *message) {
+  const char *copy = arena_print(a, "%s", message ? message : "unknown error of LLVM");
+  LLVMDisposeMessage(message);
+  return copy;
+}
+
+static bool choose_cpu(target *t, arena *a, const char *cpu, const char **error) {
+  if (!cpu) {
+    t->cpu = copy_message(a, LLVMGetHostCPUName());
+    t->features = copy_message(a, LLVMGetHostCPUFeatures());
+    t->runnable = true;
+    return true;
+  }
+  for (int i = 0; i < CPU_COUNT; i++)
+    if (!strcmp(cpus[i].name, cpu)) {
+      t->cpu = cpus[i].name;
+      t->features = "";
+      t->runnable = cpus[i].level <= host_level();
+      return true;
+    }
+  *error = arena_print(a, "unknown CPU '%s'", cpu);
+  return false;
+}
+
+target *target_create(arena *a, const char *cpu, const char **error) {
+  target *t = arena_new(a, target);
+  if (!choose_cpu(t, a, cpu, error))
+    return NULL;
+  if (LLVMInitializeNativeTarget() || LLVMInitializeNativeAsmPrinter()) {
+    *error = "LLVM has no code generator for this machine";
+    return NULL;
+  }
+  char *triple = LLVMGetDefaultTargetTriple(), *message = NULL;
+  LLVMTargetRef found;
+  if (LLVMGetTargetFromTriple(triple, &found, &message)) {
+    LLVMDisposeMessage(triple);
+    *error = copy_message(a, message);
+    return NULL;
+  }
+  t->machine = LLVMCreateTargetMachine(found, triple, t->cpu, t->features, LLVMCodeGenLevelDefault, LLVMRelocPIC,
+                                       LLVMCodeModelDefault);
+  t->description = arena_print(a, "%s %s %s", triple, t->cpu, t->features);
+  LLVMDisposeMessage(triple);
+  return t;
+}
+
+void target_destroy(target *t) {
+  if (t)
+    LLVMDisposeTargetMachine(t->machine);
+}
+
+const char *target_describe(const target *t) {
+  return t->description;
+}
+bool target_is_runnable(const target *t) {
+  return t->runnable;
+}
+
+void target_set_module(const target *t, LLVMModuleRef module) {
+  char *triple = LLVMGetTargetMachineTriple(t->machine);
+  LLVMSetTarget(module, triple);
+  LLVMDisposeMessage(triple);
+  LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(t->machine);
+  LLVMSetModuleDataLayout(module, layout);
+  LLVMDisposeTargetData(layout);
+}
+
+static void add_attribute(LLVMValueRef function, const char *name, const char *value) {
+  LLVMContextRef context = LLVMGetTypeContext(LLVMTypeOf(function));
+  LLVMAttributeRef attribute =
+      LLVMCreateStringAttribute(context, name, (unsigned)strlen(name), value, (unsigned)strlen(value));
+  LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, attribute);
+}
+
+void target_set_function(const target *t, LLVMValueRef function) {
+  add_attribute(function, "target-cpu", t->cpu);
+  add_attribute(function, "target-features", t->features);
+  /* LLVM takes half of AVX-512's width by default, for the sake of early CPUs that slowed down. */
+  add_attribute(function, "prefer-vector-width", "512");
+  LLVMContextRef context = LLVMGetTypeContext(LLVMTypeOf(function));
+  unsigned kind = LLVMGetEnumAttributeKindForName("nounwind", strlen("nounwind"));
+  LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                          LLVMCreateEnumAttribute(context, kind, 0));
+}
+
+static const char *pipeline = "default<O2>";
+
+const char *target_optimize(const target *t, arena *a, LLVMModuleRef module) {
+  LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+  LLVMPassBuilderOptionsSetLoopVectorization(options, true);
+  LLVMPassBuilderOptionsSetLoopInterleaving(options, true);
+  LLVMPassBuilderOptionsSetLoopUnrolling(options, true);
+  LLVMErrorRef failure = LLVMRunPasses(module, pipeline, t->machine, options);
+  LLVMDisposePassBuilderOptions(options);
+  if (!failure)
+    return NULL;
+  char *message = LLVMGetErrorMessage(failure);
+  const char *copy = arena_print(a, "%s", message);
+  LLVMDisposeErrorMessage(message);
+  return copy;
+}
+
+const char *target_generate(const target *t, arena *a, LLVMModuleRef module, target_form form,
+                            LLVMMemoryBufferRef *bytes) {
+  char *message = NULL;
+  LLVMCodeGenFileType type = form == TARGET_OBJECT ? LLVMObjectFile : LLVMAssemblyFile;
+  return LLVMTargetMachineEmitToMemoryBuffer(t->machine, module, type, &message, bytes) ? copy_message(a, message)
+                                                                                        : NULL;
+}

@@ -1,0 +1,34 @@
+/* The machine that code is made for: its name, its features, LLVM's optimizer and code generator for it. */
+#ifndef RETORT_EMIT_TARGET_H
+#define RETORT_EMIT_TARGET_H
+
+#include "compiler/source/arena.h"
+#include <llvm-c/Core.h>
+#include <stdbool.h>
+
+typedef struct target target;
+
+/* `cpu` is one of target_cpu_name's or NULL for the host's. NULL and *error (in the arena) when it is unknown. Lives
+ * until target_destroy. */
+target *target_create(arena *a, const char *cpu, const char **error);
+void target_destroy(target *t);
+
+/* The name and the features of the CPU, as one line: for cache keys and messages. */
+const char *target_describe(const target *t);
+/* Whether this machine can run the code. */
+bool target_is_runnable(const target *t);
+/* The names that --cpu takes, by number; NULL behind the last. */
+const char *target_cpu_name(int number);
+
+/* Gives the module the target's triple and data layout, a function the target's attributes. */
+void target_set_module(const target *t, LLVMModuleRef module);
+void target_set_function(const target *t, LLVMValueRef function);
+
+/* Each returns NULL or what LLVM says is wrong, in the arena. */
+const char *target_optimize(const target *t, arena *a, LLVMModuleRef module);
+typedef enum { TARGET_OBJECT, TARGET_ASSEMBLY } target_form;
+/* *bytes is the caller's, to be disposed of by LLVMDisposeMemoryBuffer. */
+const char *target_generate(const target *t, arena *a, LLVMModuleRef module, target_form form,
+                            LLVMMemoryBufferRef *bytes);
+
+#endif
