@@ -182,7 +182,8 @@ LLVMValueRef math_tanh(LLVMBuilderRef b, LLVMValueRef x) {
   LLVMValueRef limited = choose(b, greater(b, magnitude, 10), real(x, 10), magnitude);
   LLVMValueRef power = exp_moderate(b, add(b, limited, limited));
   LLVMValueRef large = subtract(b, real(x, 1), divide(b, real(x, 2), add(b, power, real(x, 1))));
-  return choose(b, less(b, magnitude, 0.625), small, copy_sign(b, large, x));
+  /* The sign is set in both, because x^3 p(x^2) + x of -0 is 0. */
+  return copy_sign(b, choose(b, less(b, magnitude, 0.625), small, large), x);
 }
 
 /* |x| < 0.92: x + x p(x^2), p minimax to 2^-29 on [0, 1]; else 1 - e^-(|x| + |x| q(|x|)), q minimax on [0.92, 4] for an
@@ -276,8 +277,7 @@ static LLVMValueRef sin_of_quadrant(LLVMBuilderRef b, quadrant q) {
   LLVMValueRef p = POLYNOMIAL(b, square, -0x1.555556p-3, 0x1.111108p-7, -0x1.a00f2ep-13, 0x1.6cb4ccp-19);
   LLVMValueRef sine = multiply_add(b, multiply(b, square, p), r, r);
   LLVMValueRef c = POLYNOMIAL(b, square, 0x1.555556p-5, -0x1.6c16bcp-10, 0x1.a012c8p-16, -0x1.247334p-22);
-  LLVMValueRef cosine =
-      multiply_add(b, multiply(b, square, square), c, multiply_add(b, square, real(r, -0.5), real(r, 1)));
+  LLVMValueRef cosine = multiply_add(b, square, multiply_add(b, square, c, real(r, -0.5)), real(r, 1));
   LLVMValueRef odd = LLVMBuildAnd(b, q.turn, integer(q.turn, 1), "");
   odd = LLVMBuildICmp(b, LLVMIntNE, odd, integer(odd, 0), "");
   LLVMValueRef sign = LLVMBuildShl(b, LLVMBuildAnd(b, q.turn, integer(q.turn, 2), ""), integer(q.turn, 30), "");

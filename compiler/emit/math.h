@@ -19,9 +19,9 @@
 #define MATH_LOG_ULP 1.0
 #define MATH_ERF_ULP 1.2
 #define MATH_TANH_ULP 1.6
-#define MATH_RSQRT_ULP 1.1
-#define MATH_SIN_ULP 1.3
-#define MATH_COS_ULP 1.3
+#define MATH_RSQRT_ULP 1.5
+#define MATH_SIN_ULP 1.6
+#define MATH_COS_ULP 1.6
 #define MATH_POW_ULP 0.6
 
 LLVMValueRef math_exp(LLVMBuilderRef b, LLVMValueRef x);

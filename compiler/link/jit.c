@@ -1,6 +1,7 @@
 /* Links object bytes into this process. */
 #include "compiler/link/jit.h"
 #include "runtime/core/retort.h"
+#include <llvm-c/Core.h>
 #include <llvm-c/LLJIT.h>
 #include <llvm-c/Target.h>
 #include <stdlib.h>
