@@ -289,10 +289,10 @@ static char *header_text(int count, const safetensor *tensors) {
     int64_t end = offset + safetensor_count(&tensors[i]) * (int64_t)dtypes[tensors[i].dtype].size;
     json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtypes[tensors[i].dtype].name, "shape", shape,
                               "data_offsets", (json_int_t)offset, (json_int_t)end);
-    json_object_set_new(header, tensors[i].name, entry);
+    json_object_set_new(header, tensors[i].name, entry); /* refuses what is not UTF-8 */
     offset = end;
   }
-  char *text = json_dumps(header, JSON_COMPACT);
+  char *text = json_object_size(header) == (size_t)count ? json_dumps(header, JSON_COMPACT) : NULL;
   json_decref(header);
   return text;
 }
@@ -300,7 +300,7 @@ static char *header_text(int count, const safetensor *tensors) {
 bool safetensors_write(const char *path, int count, const safetensor *tensors, failure *f) {
   char *header = header_text(count, tensors);
   if (!header)
-    return fail(f, "cannot write %s: a tensor's name is not UTF-8", path);
+    return fail(f, "cannot write %s: a tensor's name is not UTF-8 or stands twice", path);
   output_file *file = output_file_open(path, f);
   if (!file) {
     free(header);

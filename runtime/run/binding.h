@@ -1,0 +1,38 @@
+/* An emitted function bound to named weights: finds each pointer of its signature by name, reads the run-time
+ * dimensions off the batch, keeps outputs and workspace, and calls. */
+#ifndef RETORT_BINDING_H
+#define RETORT_BINDING_H
+#include "runtime/data/batch.h"
+#include "runtime/run/weights.h"
+
+/* A function with its signature; how it came to be is its maker's business. */
+typedef struct callable {
+  const retort_signature *signature;
+  int (*call)(void *context, const retort_call *call);
+  size_t (*workspace_size)(void *context, const int64_t *dims, int threads);
+  void *context;
+} callable;
+
+typedef struct binding binding;
+
+/* Weights and states are looked up in `sets` by input name and must agree in type and shape; inputs are the batch's
+ * fields ids, types, label, NAME.lengths, and step, steps, key. NULL after a failure (which lists what was not found).
+ * The sets and what the callable points to must outlive the binding. */
+binding *binding_create(const callable *function, int set_count, weight_set *const *sets, int threads, failure *f);
+void binding_free(binding *b);
+
+/* The width that the function demands of a batch, when a field's second size is a number; 0 when any will do. */
+int64_t binding_width(const binding *b);
+
+typedef struct step_values {
+  int64_t step, steps; /* step from 1 */
+  uint64_t seed;
+} step_values;
+
+bool binding_call(binding *b, const batch *data, const step_values *values, failure *f);
+
+/* An output of the last call, by name; NULL when there is none. *count: its elements. */
+const float *binding_output(const binding *b, const char *name, int64_t *count);
+size_t binding_workspace_size(const binding *b); /* the largest so far */
+
+#endif
