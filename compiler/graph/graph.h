@@ -221,8 +221,9 @@ typedef struct tensor_value { /* row-major; every dtype as double (i64 up to 2^5
 } tensor_value;
 
 /* bindings[symbol index]; inputs[node id] for input nodes (data NULL elsewhere). Returns values by node id in memory
- * that interpret_free frees; an index out of range in gather gives NaN. With `single` each result is rounded to
- * float32. */
+ * that interpret_free frees; an index out of range in gather and a slice that leaves its operand give NaN. With
+ * `single` each result is rounded to float32. NULL when an input is missing or has another size, or memory does not
+ * suffice (a tensor of more than 2^30 elements). */
 tensor_value *graph_interpret(const graph *g, const int64_t *bindings, const tensor_value *inputs, bool single);
 void interpret_free(const graph *g, tensor_value *values);
 
