@@ -4,17 +4,20 @@
 
 #include "compiler/graph/graph.h"
 
-typedef graph *graph_pass(const graph *g); /* a new graph, in the same arena; may return an equal one */
+typedef graph *graph_pass(const graph *g); /* a new graph, in the same arena; may be an equal one */
 
 typedef struct pass {
   const char *name;
   graph_pass *run;
   const char *purpose; /* one line, for --help and the documents */
+  const char *place;   /* why it stands where it stands */
 } pass;
 
 /* Ends with a row whose name is NULL. */
 extern const pass passes[];
 
+/* What every pass keeps: the outputs with their names and order, the updates with their states, the inputs of kind
+ * INPUT_STATE that are updated and the lengths of ragged dimensions, spans. */
 graph *pass_simplify(const graph *g);
 graph *pass_cse(const graph *g);
 graph *pass_dce(const graph *g);
@@ -23,5 +26,8 @@ graph *pass_freeze(const graph *g);
 /* Runs all in order; after each, in debug builds, the verifier. `until`: stop after the pass of that name (NULL: all).
  */
 graph *passes_run(const graph *g, const char *until);
+
+/* needed[id] is true for what an output, an update or a ragged dimension's lengths need. In the arena. */
+bool *pass_needed(const graph *g);
 
 #endif
