@@ -14,7 +14,8 @@ static const struct {
 
 enum { SIZE_COUNT = sizeof sizes / sizeof *sizes };
 
-static int add_overrides(arena *a, const char **to, int count, const char *model, const json_t *configuration, bool padded) {
+static int add_overrides(arena *a, const char **to, int count, const char *model, const json_t *configuration,
+                         bool padded) {
   for (int i = 0; i < SIZE_COUNT; i++)
     to[count++] = arena_print(a, "%s.%s=%lld", model, sizes[i].setting,
                               (long long)json_integer_value(json_object_get(configuration, sizes[i].key)));
@@ -84,9 +85,9 @@ void bert_add_states(const graph *g, tensors *values) {
     if (n->op != OP_input || n->attributes.input.kind != INPUT_STATE ||
         tensors_find(values, "%s", n->attributes.input.name))
       continue;
-    int64_t shape[RANK_MAX] = {0};
+    int64_t constant[RANK_MAX] = {0};
     for (int k = 0; k < n->shape.rank; k++)
-      dim_is_constant(n->shape.dims[k], &shape[k]);
-    tensors_add(values, n->attributes.input.name, n->dtype, n->shape.rank, shape);
+      dim_is_constant(n->shape.dims[k], &constant[k]);
+    tensors_add(values, n->attributes.input.name, n->dtype, n->shape.rank, constant);
   }
 }

@@ -1,5 +1,5 @@
-/* R3: every loss of layer-by-layer distillation with every gradient; with padding counted in the means as published, and
- * («masked.») over real tokens only. The stages of bert.rt are run apart and their gradients added up. */
+/* R3: every loss of layer-by-layer distillation with every gradient; with padding counted in the means as published,
+ * and («masked.») over real tokens only. The stages of bert.rt are run apart and their gradients added up. */
 #include "tests/reference/bert.h"
 #include <string.h>
 

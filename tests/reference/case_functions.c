@@ -1,5 +1,5 @@
-/* R5: operations, each with its output and the gradient of every input for a given upstream gradient. R4: losses with the
- * gradient of the student. A row of the file is a function of ops.rt or losses.rt; a row without one is unknown. */
+/* R5: operations, each with its output and the gradient of every input for a given upstream gradient. R4: losses with
+ * the gradient of the student. A row of the file is a function of ops.rt or losses.rt; a row without one is unknown. */
 #include "compiler/check/program.h"
 #include "compiler/grad/differentiate.h"
 #include "tests/reference/cases.h"
@@ -11,8 +11,8 @@ enum { OPERANDS_MAX = 8 };
 typedef struct row {
   const char *name;
   int operand_count;
-  const tensor *operands[OPERANDS_MAX];  /* of the file */
-  const char *gradients[OPERANDS_MAX]; /* the expected gradient's name, or NULL */
+  const tensor *operands[OPERANDS_MAX]; /* of the file */
+  const char *gradients[OPERANDS_MAX];  /* the expected gradient's name, or NULL */
   const tensor *upstream;               /* NULL: ones */
   const char *output;                   /* the expected output's name */
 } row;

@@ -15,13 +15,13 @@ typedef struct reference_case {
 
 typedef bool case_runner(const reference_case *c, comparison *result);
 
-case_runner case_bert_forward;  /* case_bert.c */
-case_runner case_bert_train;    /* case_bert.c */
-case_runner case_distillation;  /* case_distillation.c */
-case_runner case_ops;           /* case_functions.c */
-case_runner case_losses;        /* case_functions.c */
-case_runner case_metrics;       /* case_text.c */
-case_runner case_wordpiece;     /* case_text.c */
+case_runner case_bert_forward; /* case_bert.c */
+case_runner case_bert_train;   /* case_bert.c */
+case_runner case_distillation; /* case_distillation.c */
+case_runner case_ops;          /* case_functions.c */
+case_runner case_losses;       /* case_functions.c */
+case_runner case_metrics;      /* case_text.c */
+case_runner case_wordpiece;    /* case_text.c */
 
 /* PATH/NAME in the arena. */
 const char *case_file(const reference_case *c, const char *name);

@@ -11,8 +11,12 @@ static const struct {
   const char *kind;
   case_runner *run;
 } kinds[] = {
-    {"bert-forward", case_bert_forward},     {"bert-train", case_bert_train}, {"tinybert-distill", case_distillation},
-    {"kd-losses", case_losses},              {"ops", case_ops},               {"metrics.json", case_metrics},
+    {"bert-forward", case_bert_forward},
+    {"bert-train", case_bert_train},
+    {"tinybert-distill", case_distillation},
+    {"kd-losses", case_losses},
+    {"ops", case_ops},
+    {"metrics.json", case_metrics},
     {"wordpiece.jsonl", case_wordpiece},
 };
 
@@ -57,10 +61,13 @@ static outcome run_case(const char *folder, const char *name, const run_options 
   return result.failed ? FAILED : PASSED;
 }
 
-static int not_hidden(const struct dirent *entry) { return entry->d_name[0] == 'R' && strchr(entry->d_name, '-'); }
+static int not_hidden(const struct dirent *entry) {
+  return entry->d_name[0] == 'R' && strchr(entry->d_name, '-');
+}
 
 static int usage(void) {
-  fputs("usage: reference [--interpret] [--threads N] [--cpu NAME] [--models FOLDER] [--folder FOLDER] FOLDER\n", stderr);
+  fputs("usage: reference [--interpret] [--threads N] [--cpu NAME] [--models FOLDER] [--folder FOLDER] FOLDER\n",
+        stderr);
   return 2;
 }
 
