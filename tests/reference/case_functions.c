@@ -25,10 +25,10 @@ typedef struct functions {
 } functions;
 
 static const char *type_text(arena *a, const tensor *t) {
-  const char *text = arena_print(a, "%s[", dtype_name(t->dtype));
+  const char *type = arena_print(a, "%s[", dtype_name(t->dtype));
   for (int i = 0; i < t->rank; i++)
-    text = arena_print(a, "%s%s%lld", text, i ? ", " : "", (long long)t->sizes[i]);
-  return arena_print(a, "%s]", text);
+    type = arena_print(a, "%s%s%lld", type, i ? ", " : "", (long long)t->sizes[i]);
+  return arena_print(a, "%s]", type);
 }
 
 /* The declared function of that row: its parameter count, or -1. */
@@ -154,11 +154,11 @@ static void print_rows(const char *path, int known, const char *unknown) {
 bool case_ops(const reference_case *c, comparison *result) {
   functions f = {.c = c, .prefix = "op_"};
   const char *name, *unknown = "";
-  json_t *text;
+  json_t *formula;
   int known = 0;
   if (!load(&f, "ops.rt"))
     return false;
-  json_object_foreach(json_object_get(c->settings, "doc"), name, text) {
+  json_object_foreach(json_object_get(c->settings, "doc"), name, formula) {
     row r = {.name = name, .output = arena_print(c->arena, "%s.out", name)};
     while (r.operand_count < OPERANDS_MAX - 1 && tensors_find(&f.inputs, "%s.%d", name, r.operand_count)) {
       int i = r.operand_count++;
@@ -176,11 +176,11 @@ bool case_ops(const reference_case *c, comparison *result) {
 bool case_losses(const reference_case *c, comparison *result) {
   functions f = {.c = c, .prefix = "loss_"};
   const char *name, *unknown = "";
-  json_t *text;
+  json_t *formula;
   int known = 0;
   if (!load(&f, "losses.rt"))
     return false;
-  json_object_foreach(json_object_get(c->settings, "formula"), name, text) {
+  json_object_foreach(json_object_get(c->settings, "formula"), name, formula) {
     row r = {.name = name, .output = arena_print(c->arena, "%s.loss", name)};
     size_t length = strlen(name);
     for (int i = 0; i < f.inputs.count && r.operand_count < OPERANDS_MAX - 1; i++) {

@@ -1,0 +1,100 @@
+/* Measures whole steps and forward passes and writes build/bench.json:
+ *   {"cpu": …, "threads": …, "results": [{"name", "unit", "value", "runs", "peak_mib"}…]}
+ *   bench [--threads N] [--runs N] [--models FOLDER] [--only NAME] FILE
+ * Each work runs in a process of its own, so that its peak memory is its own; values are medians. */
+#include "tests/bench/work.h"
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const work works[] = {
+    {.name = "distill-small", .stage = "distill", .rows = 64, .length = 64},
+    {.name = "pooled", .stage = "pooled", .rows = 32, .length = 128},
+    {.name = "infer-tiny4-1x32", .model = "tiny4", .rows = 1, .length = 32},
+    {.name = "infer-tiny4-1x128", .model = "tiny4", .rows = 1, .length = 128},
+    {.name = "infer-base-1x128", .model = "base", .rows = 1, .length = 128},
+    {.name = "compile-distill-small", .stage = "distill", .rows = 64, .length = 64, .compile = true},
+};
+
+/* Runs the work in a child; false when it fails. */
+static bool measure_apart(const work *w, const bench_options *options, measurement *result) {
+  int ends[2];
+  if (pipe(ends) != 0)
+    return false;
+  pid_t child = fork();
+  if (child == 0) {
+    measurement m = {0};
+    bool good = measure_work(w, options, &m);
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    m.peak_mib = (double)usage.ru_maxrss / 1024;
+    good = good && write(ends[1], &m, sizeof m) == sizeof m;
+    _exit(good ? 0 : 1);
+  }
+  close(ends[1]);
+  bool good = child > 0 && read(ends[0], result, sizeof *result) == sizeof *result;
+  close(ends[0]);
+  int status = 1;
+  return child > 0 && waitpid(child, &status, 0) == child && status == 0 && good;
+}
+
+static json_t *cpu_name(void) {
+  FILE *file = fopen("/proc/cpuinfo", "r");
+  char line[512];
+  json_t *result = NULL;
+  while (file && !result && fgets(line, sizeof line, file))
+    if (strncmp(line, "model name", 10) == 0 && strchr(line, ':')) {
+      line[strcspn(line, "\n")] = 0;
+      result = json_string(strchr(line, ':') + 2);
+    }
+  if (file)
+    fclose(file);
+  return result ? result : json_string("unknown");
+}
+
+int main(int count, char **arguments) {
+  bench_options options = {.models = "models", .file = "tests/bench/bench.rt", .threads = 2, .runs = 11};
+  const char *to = NULL, *only = NULL;
+  for (int i = 1; i < count; i++) {
+    const char *next = i + 1 < count ? arguments[i + 1] : NULL;
+    if (strcmp(arguments[i], "--threads") == 0 && next)
+      options.threads = atoi(arguments[++i]);
+    else if (strcmp(arguments[i], "--runs") == 0 && next)
+      options.runs = atoi(arguments[++i]);
+    else if (strcmp(arguments[i], "--models") == 0 && next)
+      options.models = arguments[++i];
+    else if (strcmp(arguments[i], "--only") == 0 && next)
+      only = arguments[++i];
+    else
+      to = arguments[i];
+  }
+  if (!to || options.threads < 1 || options.runs < 1) {
+    fputs("usage: bench [--threads N] [--runs N] [--models FOLDER] [--only NAME] FILE\n", stderr);
+    return 2;
+  }
+  json_t *results = json_array();
+  bool good = true;
+  for (size_t i = 0; i < sizeof works / sizeof *works; i++) {
+    measurement m = {0};
+    if (only && strcmp(only, works[i].name) != 0)
+      continue;
+    if (!measure_apart(&works[i], &options, &m)) {
+      fprintf(stderr, "%s: failed\n", works[i].name);
+      good = false;
+      continue;
+    }
+    const char *unit = works[i].compile ? "s" : "ms";
+    printf("%-24s %9.3f %-2s  %7.1f MiB  (median of %d)\n", works[i].name, m.median, unit, m.peak_mib, m.runs);
+    fflush(stdout);
+    json_array_append_new(results, json_pack("{s:s,s:s,s:f,s:i,s:f}", "name", works[i].name, "unit", unit, "value",
+                                             m.median, "runs", m.runs, "peak_mib", m.peak_mib));
+  }
+  json_t *all = json_pack("{s:o,s:i,s:o}", "cpu", cpu_name(), "threads", options.threads, "results", results);
+  good = json_dump_file(all, to, JSON_INDENT(1)) == 0 && good;
+  json_decref(all);
+  return good ? 0 : 1;
+}

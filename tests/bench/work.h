@@ -1,0 +1,29 @@
+/* One thing to measure: a stage's whole step, or a model's forward pass, of bench.rt on random dense batches. */
+#ifndef BENCH_WORK_H
+#define BENCH_WORK_H
+
+#include <stdbool.h>
+
+typedef struct work {
+  const char *name;
+  const char *stage, *model; /* one of them; the other NULL */
+  int rows, length;          /* of the batch */
+  bool compile;              /* measure the way from source to running code instead, in seconds */
+} work;
+
+typedef struct bench_options {
+  const char *models; /* the folder of the standard library */
+  const char *file;
+  int threads, runs;
+} bench_options;
+
+typedef struct measurement {
+  double median; /* ms a run; of compile: s */
+  double peak_mib;
+  int runs;
+} measurement;
+
+/* False after printing what is wrong. */
+bool measure_work(const work *w, const bench_options *options, measurement *result);
+
+#endif
