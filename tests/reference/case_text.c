@@ -68,16 +68,16 @@ static bool same_ids(const token_list *got, const json_t *wanted) {
 }
 
 static bool check_line(const wordpiece *w, const json_t *line) {
-  const json_t *text = json_object_get(line, "text"), *pair = json_object_get(line, "pair");
+  const json_t *first = json_object_get(line, "text"), *pair = json_object_get(line, "pair");
   token_list ids = {0}, types = {0};
   bool good;
   if (pair) {
-    wordpiece_encode_pair(w, json_string_value(text), json_string_length(text), json_string_value(pair),
+    wordpiece_encode_pair(w, json_string_value(first), json_string_length(first), json_string_value(pair),
                           json_string_length(pair), json_integer_value(json_object_get(line, "max_length")), &ids,
                           &types);
     good = same_ids(&types, json_object_get(line, "types"));
   } else {
-    wordpiece_encode(w, json_string_value(text), json_string_length(text), &ids);
+    wordpiece_encode(w, json_string_value(first), json_string_length(first), &ids);
     good = true;
   }
   good = good && same_ids(&ids, json_object_get(line, "ids"));

@@ -2,6 +2,7 @@
 #include "runtime/data/safetensors.h"
 #include <math.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
