@@ -1,0 +1,55 @@
+#include "runtime/run/evaluation.h"
+#include "runtime/run/interrupt.h"
+#include "runtime/run/progress.h"
+#include <stdlib.h>
+
+static int32_t largest(const float *values, int64_t count) {
+  int64_t best = 0;
+  for (int64_t i = 1; i < count; i++)
+    if (values[i] > values[best])
+      best = i;
+  return (int32_t)best;
+}
+
+/* One batch; its time in seconds, or -1 after a failure. */
+static double run_batch(const evaluation *e, binding *b, const batch *data, evaluation_result *result, failure *f) {
+  double began = monotonic_seconds();
+  if (!binding_call(b, data, &(step_values){.step = 1, .steps = 1}, f))
+    return -1;
+  double seconds = monotonic_seconds() - began;
+  int64_t count = 0;
+  const float *values = binding_output(b, "result", &count);
+  if (!values || count < data->rows || count % data->rows != 0) {
+    fail(f, "%s: its result is no f32[rows, classes]", e->forward.signature->name);
+    return -1;
+  }
+  result->classes = (int)(count / data->rows);
+  for (int64_t i = 0; i < data->rows; i++)
+    result->predictions[data->indices[i]] = largest(values + i * result->classes, result->classes);
+  return seconds;
+}
+
+bool evaluation_run(const evaluation *e, evaluation_result *result, failure *f) {
+  *result = (evaluation_result){0};
+  binding *b = binding_create(&e->forward, 1, &(weight_set *){e->weights}, e->threads, f);
+  if (!b)
+    return false;
+  batcher *batches = batcher_create(e->data, e->batch, binding_width(b), false, 0);
+  result->predictions = memory_allocate((size_t)e->data->count, sizeof *result->predictions);
+  int64_t count = batcher_per_epoch(batches), timed_rows = 0;
+  double timed = 0;
+  bool good = true;
+  for (int64_t step = 0; step < count && good; step++) {
+    const batch *data = batcher_fill(batches, step);
+    double seconds = run_batch(e, b, data, result, f);
+    good = seconds >= 0 && !interrupt_requested();
+    if (step > 0 || count == 1) {
+      timed += seconds;
+      timed_rows += data->rows;
+    }
+  }
+  result->milliseconds = timed_rows > 0 ? timed * 1e3 / (double)timed_rows : 0;
+  batcher_free(batches);
+  binding_free(b);
+  return good;
+}

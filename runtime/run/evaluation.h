@@ -1,0 +1,23 @@
+/* A model on a set: its predictions, and how long they took. */
+#ifndef RETORT_EVALUATION_H
+#define RETORT_EVALUATION_H
+#include "runtime/run/binding.h"
+
+typedef struct evaluation {
+  callable forward; /* output "result": f32[rows, classes] */
+  weight_set *weights;
+  const dataset *data;
+  int64_t batch;
+  int threads;
+} evaluation;
+
+typedef struct evaluation_result {
+  int32_t *predictions; /* of each row: the class with the largest value, the first of equals */
+  int classes;
+  double milliseconds; /* a row, in batches as given; the first batch is not counted where there are more */
+} evaluation_result;
+
+/* The caller frees result->predictions. False after a failure, or when a signal ended it (then f has no text). */
+bool evaluation_run(const evaluation *e, evaluation_result *result, failure *f);
+
+#endif

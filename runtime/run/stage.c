@@ -1,0 +1,220 @@
+#include "runtime/run/stage.h"
+#include "runtime/run/interrupt.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A copy of what the step changes is kept every so many steps: from it the steps before a failure are done again. */
+enum { SNAPSHOT_STEPS = 100 };
+
+int64_t stage_steps(double epochs, int64_t rows, int64_t batch_rows) {
+  int64_t per_epoch = (rows + batch_rows - 1) / batch_rows;
+  return (int64_t)ceil(epochs * (double)per_epoch - 1e-9);
+}
+
+typedef struct running {
+  const stage *stage;
+  binding *binding;
+  batcher *batches;
+  weight_set **snapshot;
+  int64_t snapshot_step; /* steps done when it was made */
+  double loss, *terms;
+} running;
+
+/* ---- snapshots ---- */
+
+static bool weights_finite(const running *r) {
+  for (int k = 0; k < r->stage->changed_count; k++) {
+    const weight_set *set = r->stage->sets[k];
+    for (int i = 0; i < set->count; i++) {
+      const weight *w = &set->items[i];
+      const float *values = w->data;
+      int64_t count = w->dtype == RETORT_F32 ? weight_count(w) : 0;
+      float zero = 0; /* stays 0 only while all are numbers; without a branch, so it runs at the memory's speed */
+      for (int64_t e = 0; e < count; e++)
+        zero += values[e] * 0;
+      if (zero != 0 || isnan(zero))
+        return false;
+    }
+  }
+  return true;
+}
+
+static void take_snapshot(running *r, int64_t done) {
+  for (int k = 0; k < r->stage->changed_count; k++)
+    weight_set_copy(r->snapshot[k], r->stage->sets[k]);
+  r->snapshot_step = done;
+}
+
+static void restore_snapshot(running *r) {
+  for (int k = 0; k < r->stage->changed_count; k++)
+    weight_set_copy(r->stage->sets[k], r->snapshot[k]);
+}
+
+/* ---- steps ---- */
+
+static bool read_losses(running *r, failure *f) {
+  const stage *s = r->stage;
+  int64_t count;
+  const float *loss = binding_output(r->binding, "loss", &count);
+  if (!loss)
+    return fail(f, "stage '%s': its step has no loss", s->name);
+  r->loss = *loss;
+  for (int i = 0; i < s->term_count; i++) {
+    const float *value = binding_output(r->binding, s->terms[i].output, &count);
+    if (!value)
+      return fail(f, "stage '%s': its step has no output '%s'", s->name, s->terms[i].output);
+    r->terms[i] = *value;
+  }
+  return true;
+}
+
+static step_values values_of(const stage *s, int64_t step) {
+  return (step_values){.step = step, .steps = s->steps, .seed = s->seed};
+}
+
+static bool do_step(running *r, int64_t step, const batch **data, failure *f) {
+  *data = batcher_fill(r->batches, step - 1);
+  step_values values = values_of(r->stage, step);
+  return binding_call(r->binding, *data, &values, f) && read_losses(r, f);
+}
+
+/* The first term that is no number: its name and value. False when all are numbers. */
+static bool find_bad_term(const running *r, stage_failure *what) {
+  for (int i = 0; i <= r->stage->term_count; i++) {
+    bool total = i == r->stage->term_count;
+    double value = total ? r->loss : r->terms[i];
+    if (!isfinite(value)) {
+      what->term = total ? "loss" : r->stage->terms[i].name;
+      what->value = value;
+      return true;
+    }
+  }
+  return false;
+}
+
+static void log_number(FILE *log, const char *before, const char *name, double value) {
+  if (isfinite(value))
+    fprintf(log, "%s\"%s\":%.9g", before, name, value);
+  else
+    fprintf(log, "%s\"%s\":null", before, name);
+}
+
+static void log_step(const running *r, int64_t step) {
+  const stage *s = r->stage;
+  if (!s->log)
+    return;
+  fprintf(s->log, "{\"stage\":\"%s\",\"step\":%lld,\"epoch\":%.6g", s->name, (long long)step,
+          (double)step / (double)batcher_per_epoch(r->batches));
+  log_number(s->log, ",", "loss", r->loss);
+  fputs(",\"terms\":{", s->log);
+  for (int i = 0; i < s->term_count; i++)
+    log_number(s->log, i ? "," : "", s->terms[i].name, r->terms[i]);
+  fputs("}}\n", s->log);
+}
+
+/* ---- a loss that is no number ---- */
+
+/* From the snapshot on, the first step with a loss or a weight afterwards that is no number. */
+static int64_t find_bad_step(running *r, int64_t last, failure *f) {
+  const batch *data;
+  restore_snapshot(r);
+  for (int64_t step = r->snapshot_step + 1; step < last; step++) {
+    stage_failure unused;
+    if (!do_step(r, step, &data, f) || find_bad_term(r, &unused) || !weights_finite(r))
+      return step;
+  }
+  return last;
+}
+
+/* Goes back to before the step that spoiled the weights or the loss, and says what it was. */
+static stage_result report_failure(running *r, int64_t step, int64_t *done, failure *f) {
+  const stage *s = r->stage;
+  stage_failure what = {0};
+  const batch *data = NULL;
+  find_bad_term(r, &what);
+  stage_failure seen = what;
+  what = (stage_failure){.step = find_bad_step(r, step, f)};
+  what.values = values_of(s, what.step);
+  restore_snapshot(r);
+  for (int64_t again = r->snapshot_step + 1; again < what.step && !f->text; again++)
+    do_step(r, again, &data, f);
+  if (f->text)
+    return STAGE_FAILED;
+  *done = what.step - 1;
+  what.data = batcher_fill(r->batches, what.step - 1);
+  if (what.step == step) {
+    what.term = seen.term;
+    what.value = seen.value;
+    fail(f, "stage '%s': the loss '%s' is %s at step %lld of %lld", s->name, what.term,
+         isnan(what.value) ? "NaN" : "infinite", (long long)step, (long long)s->steps);
+  } else {
+    fail(f, "stage '%s': the weights are no longer numbers after step %lld of %lld; the loss '%s' was %s at step %lld",
+         s->name, (long long)what.step, (long long)s->steps, seen.term, isnan(seen.value) ? "NaN" : "infinite",
+         (long long)step);
+  }
+  if (s->explain)
+    s->explain(s->context, &what);
+  return STAGE_NOT_FINITE;
+}
+
+/* ---- the loop ---- */
+
+static stage_result run_steps(running *r, int64_t *done, failure *f) {
+  const stage *s = r->stage;
+  int64_t per_epoch = batcher_per_epoch(r->batches);
+  for (int64_t step = 1; step <= s->steps; step++) {
+    if (interrupt_requested())
+      return STAGE_INTERRUPTED;
+    const batch *data;
+    if ((step - 1) % SNAPSHOT_STEPS == 0 && weights_finite(r))
+      take_snapshot(r, step - 1);
+    if (!do_step(r, step, &data, f))
+      return STAGE_FAILED;
+    log_step(r, step);
+    stage_failure what;
+    if (find_bad_term(r, &what))
+      return report_failure(r, step, done, f);
+    *done = step;
+    progress_step(s->progress, step, data->rows, r->loss, r->terms);
+    if (step % per_epoch == 0 && step < s->steps && s->epoch_done && !s->epoch_done(s->context, f))
+      return STAGE_FAILED;
+  }
+  return STAGE_DONE;
+}
+
+stage_result stage_run(const stage *s, stage_report *report, failure *f) {
+  *report = (stage_report){0};
+  running r = {.stage = s};
+  r.binding = binding_create(&s->step, s->set_count, s->sets, s->threads, f);
+  if (!r.binding)
+    return STAGE_FAILED;
+  r.batches = batcher_create(s->data, s->batch, binding_width(r.binding), true, s->seed);
+  r.terms = memory_allocate((size_t)s->term_count, sizeof *r.terms);
+  r.snapshot = memory_allocate((size_t)s->changed_count, sizeof *r.snapshot);
+  for (int k = 0; k < s->changed_count; k++)
+    r.snapshot[k] = weight_set_create(s->sets[k]->count, s->sets[k]->items);
+  take_snapshot(&r, 0);
+  const char **names = memory_allocate((size_t)s->term_count, sizeof *names);
+  for (int i = 0; i < s->term_count; i++)
+    names[i] = s->terms[i].name;
+  progress_begin(s->progress, &(progress_stage){.name = s->name,
+                                                .title = s->title,
+                                                .steps = s->steps,
+                                                .steps_per_epoch = batcher_per_epoch(r.batches),
+                                                .term_count = s->term_count,
+                                                .terms = names});
+  double began = monotonic_seconds();
+  stage_result result = run_steps(&r, &report->steps, f);
+  report->seconds = monotonic_seconds() - began;
+  report->workspace = binding_workspace_size(r.binding);
+  progress_end(s->progress);
+  for (int k = 0; k < s->changed_count; k++)
+    weight_set_free(r.snapshot[k]);
+  free(r.snapshot);
+  free(r.terms);
+  free(names);
+  batcher_free(r.batches);
+  binding_free(r.binding);
+  return result;
+}

@@ -1,0 +1,61 @@
+/* One stage of an experiment: calls a step function on batch after batch. */
+#ifndef RETORT_STAGE_H
+#define RETORT_STAGE_H
+#include "runtime/run/binding.h"
+#include "runtime/run/progress.h"
+
+typedef struct stage_term {
+  const char *name;   /* "hidden" */
+  const char *output; /* its output's name */
+} stage_term;
+
+/* The step that went wrong; the weights are as they were before it. */
+typedef struct stage_failure {
+  const char *term; /* the loss term that is no number; NULL: the losses are numbers, but a weight no longer is */
+  double value;
+  int64_t step; /* from 1 */
+  const batch *data;
+  step_values values;
+} stage_failure;
+
+typedef struct stage {
+  const char *name, *title;
+  callable step;     /* outputs "loss" and the terms'; f32 scalars */
+  int set_count;     /* where weights and states are found */
+  int changed_count; /* the first of them: those that the step changes */
+  weight_set **sets;
+  const dataset *data;
+  int64_t batch, steps; /* rows; steps in all */
+  uint64_t seed;        /* of the order of rows and of the step's random numbers */
+  int threads;
+  int term_count;
+  const stage_term *terms;
+  progress *progress;
+  FILE *log; /* a JSON line a step; NULL: none */
+  /* Called after each epoch (not after the last step); false ends the stage. NULL: nothing to do. */
+  bool (*epoch_done)(void *context, failure *f);
+  /* Called when a loss is no number, to find out why. May be NULL. */
+  void (*explain)(void *context, const stage_failure *what);
+  void *context;
+} stage;
+
+typedef enum {
+  STAGE_DONE,
+  STAGE_INTERRUPTED, /* by a signal; the weights are those after the last whole step */
+  STAGE_NOT_FINITE,  /* a loss or a weight is NaN or infinite; the weights are those before that step */
+  STAGE_FAILED
+} stage_result;
+
+typedef struct stage_report {
+  int64_t steps; /* done */
+  double seconds;
+  size_t workspace; /* bytes */
+} stage_report;
+
+/* *f is set for STAGE_NOT_FINITE (naming stage, step and term) and STAGE_FAILED. */
+stage_result stage_run(const stage *s, stage_report *report, failure *f);
+
+/* Steps for a number of epochs, the last one perhaps in part. */
+int64_t stage_steps(double epochs, int64_t rows, int64_t batch_rows);
+
+#endif
