@@ -1,0 +1,133 @@
+/* Inside the checker: files, experiments, stages; what program.c and its neighbours share. */
+#ifndef RETORT_EXPERIMENT_H
+#define RETORT_EXPERIMENT_H
+
+#include "compiler/check/elaborate.h"
+
+/* ---- files (load.c) ---- */
+
+/* Reads `path` and what it uses, each file once, and checks that names are declared once. `models`: the folder searched
+ * after a file's own, or NULL. Sets all files read, in order of reading. NULL when `path` cannot be read; other errors
+ * go to `d`. */
+const loaded_file *load_files(arena *a, const char *path, const char *models, diagnostics *d, int *count,
+                              const loaded_file ***files);
+
+/* ---- overrides (overrides.c): `--set PATH=VALUE` ---- */
+
+typedef struct override {
+  const char *path; /* "student.layers" */
+  span path_where, where;
+  expression *value;
+  bool used;
+} override;
+
+typedef struct override_list {
+  int count;
+  override *items;
+} override_list;
+
+/* Splits `PATH=VALUE`; a VALUE is a number, true, false, "a string", a name, or else a bare string. */
+override_list overrides_parse(arena *a, const program_options *options, diagnostics *d);
+/* The override whose path is `prefix` + `name`, marked as used; NULL when there is none. prefix may be "". */
+override *override_find(override_list *list, const char *prefix, const char *name);
+/* A call (or the bare name of what is called) with its arguments replaced by overrides `prefix` + the name of a
+ * parameter. `callee_parameters` in order of position. x itself when there is none. */
+expression *override_call(arena *a, override_list *list, const char *prefix, expression *x, int parameter_count,
+                          const char *const *parameters);
+/* Reports overrides that nothing took, with the nearest of `known`. */
+void overrides_report_unused(const override_list *list, diagnostics *d, int known_count, const char *const *known);
+
+/* ---- the experiment (experiment.c, data.c) ---- */
+
+typedef struct stage_record stage_record;
+
+typedef struct model_record {
+  program_model about; /* first: program_model_at gives its address */
+  instance_root *root;
+  span where;    /* of its name */
+  bool *reached; /* by parameter: a loss of some stage depends on it */
+  bool trained;  /* by some stage */
+} model_record;
+
+struct stage_record {
+  program_stage about;
+  const item *syntax;
+  expression *objective, *optimizer; /* overridden */
+  const loaded_file *objective_file, *optimizer_file;
+  const declaration *objective_declaration, *optimizer_declaration;
+  graph *joint; /* built when loading; NULL after it was handed out */
+};
+
+typedef struct name_list {
+  int count;
+  const char **items;
+} name_list;
+
+typedef struct experiment {
+  const declaration *declaration;
+  scope *scope;
+  override_list overrides;
+  name_list settable; /* every path that --set could name */
+  int model_count;
+  model_record **models;
+  int data_count;
+  program_data **data;
+  int stage_count;
+  stage_record **stages;
+  int evaluation_count;
+  program_evaluation **evaluations;
+  int export_count;
+  int *exports;
+} experiment;
+
+/* Evaluates the experiment of the main file. NULL when it has none. */
+experiment *experiment_load(program *p);
+int experiment_model(const experiment *x, const char *name); /* -1 when there is none */
+int experiment_data(const experiment *x, const char *name);
+/* A data item's sets, appended to x->data. */
+void experiment_read_data(program *p, experiment *x, const item *what);
+void name_add(arena *a, name_list *list, const char *name);
+/* An error for an unknown name, with the nearest of those there are. `what`: «model». */
+void report_unknown(diagnostics *d, span where, const char *what, const char *name, int count,
+                    const char *const *names);
+
+/* ---- stages (stage.c, objective.c, loss_check.c, optimizer.c) ---- */
+
+typedef struct loss_addend { /* one `loss` statement */
+  const statement *syntax;
+  node *value; /* not weighted */
+  node *weighted;
+} loss_addend;
+
+typedef struct stage_build { /* one elaboration of a stage */
+  program *program;
+  experiment *experiment;
+  stage_record *stage;
+  elaborator *elaborator;
+  graph *graph;
+  scope *scope;        /* the objective's */
+  instance_root *fits; /* parameters of `fit` modules, prefix: the stage's name */
+  int loss_count;
+  loss_addend *losses;
+  node *total;
+  int trained_count; /* inputs of what is trained and in the graph */
+  node **trained;
+} stage_build;
+
+/* Builds a stage's graph with warnings and errors to the elaborator's diagnostics; NULL after an error. Fills in
+ * stage->about's terms, fits and states the first time. */
+graph *stage_elaborate(program *p, stage_record *stage, graph_extent extent);
+/* The batch's field of that name as an input of the graph (made when new), or NULL when a batch has no such field. */
+node *batch_field(graph *g, const char *name, span where);
+extern const char *const batch_fields[];
+enum { BATCH_FIELD_COUNT = 3 };
+/* Runs the models on the batch and the objective's members; false after an error. */
+bool objective_elaborate(stage_build *b);
+/* Every loss, and every addend of one, must depend on something trained. False after an error. */
+bool losses_check(stage_build *b);
+/* Appends gradients, optimizer and updates. False after an error. */
+bool optimizer_elaborate(stage_build *b);
+/* Warnings over the whole experiment: parameters no loss reaches, taps nobody reads. */
+void experiment_warn(program *p);
+
+#endif
