@@ -15,44 +15,44 @@ static span columns(const source_file *source, size_t from, size_t to) {
                 .end_column = (int)(to > from ? to : from + 1)};
 }
 
-static bool is_name(const char *text) {
-  if (!isalpha((unsigned char)*text) && *text != '_')
+static bool is_name(const char *s) {
+  if (!isalpha((unsigned char)*s) && *s != '_')
     return false;
-  for (; *text; text++)
-    if (!isalnum((unsigned char)*text) && *text != '_')
+  for (; *s; s++)
+    if (!isalnum((unsigned char)*s) && *s != '_')
       return false;
   return true;
 }
 
 /* Numbers as the language has them; what is none of them is a name or a string. */
-static expression *read_value(arena *a, const char *text, span where) {
+static expression *read_value(arena *a, const char *word, span where) {
   expression *x = arena_new(a, expression);
   x->where = where;
-  size_t length = strlen(text);
+  size_t length = strlen(word);
   char *end = NULL;
   errno = 0;
-  long long integer = strtoll(text, &end, 10);
+  long long integer = strtoll(word, &end, 10);
   if (length && !*end && errno == 0) {
     x->kind = EXPRESSION_INT;
     x->as.integer = integer;
     return x;
   }
-  double real = strtod(text, &end);
-  if (length && !*end && strpbrk(text, "0123456789")) {
+  double real = strtod(word, &end);
+  if (length && !*end && strpbrk(word, "0123456789")) {
     x->kind = EXPRESSION_REAL;
     x->as.real = real;
     return x;
   }
-  if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0) {
+  if (strcmp(word, "true") == 0 || strcmp(word, "false") == 0) {
     x->kind = EXPRESSION_BOOL;
-    x->as.boolean = *text == 't';
-  } else if (is_name(text)) {
+    x->as.boolean = *word == 't';
+  } else if (is_name(word)) {
     x->kind = EXPRESSION_NAME;
-    x->as.name = text;
+    x->as.name = word;
   } else {
     x->kind = EXPRESSION_STRING;
-    bool quoted = length >= 2 && text[0] == '"' && text[length - 1] == '"';
-    x->as.string = quoted ? arena_copy(a, text + 1, length - 2) : text;
+    bool quoted = length >= 2 && word[0] == '"' && word[length - 1] == '"';
+    x->as.string = quoted ? arena_copy(a, word + 1, length - 2) : word;
   }
   return x;
 }

@@ -79,6 +79,7 @@ typedef struct program_stage {
   double epochs; /* 0 when steps are given */
   int64_t steps; /* 0 when epochs are given */
   int batch;
+  int64_t seed;  /* 0: the run's */
   int fit_count; /* parameters of `fit` modules: input names STAGE/fit.weight */
   const model_parameter *fit;
   int state_count; /* the optimizer's: input names STAGE/state/velocity/INPUT of the weight */
