@@ -75,11 +75,11 @@ static const char *fill_split(arena *a, const char *path, const char *split) {
   return at ? arena_print(a, "%.*s%s%s", (int)(at - path), path, split, at + strlen("{split}")) : path;
 }
 
-static bool in_range(const reading *r, span where, const char *name, int64_t value, int64_t low, int64_t high) {
-  if (value >= low && value <= high)
+static bool in_range(const reading *r, span where, const char *name, int64_t given, int64_t low, int64_t high) {
+  if (given >= low && given <= high)
     return true;
   diagnostic_error(r->program->elaborator->diagnostics, where, "'%s' is %lld; it can be %lld to %lld", name,
-                   (long long)value, (long long)low, (long long)high);
+                   (long long)given, (long long)low, (long long)high);
   return false;
 }
 

@@ -249,13 +249,13 @@ static void check_settings(program *p, experiment *x, const item *what) {
   }
 }
 
-static int64_t positive_int(program *p, experiment *x, const expression *value, const char *name, int64_t fallback) {
+static int64_t positive_int(program *p, experiment *x, const expression *from, const char *name, int64_t fallback) {
   int64_t result = fallback;
-  if (!value || !elaborate_int(p->elaborator, x->scope, value, name, &result))
+  if (!from || !elaborate_int(p->elaborator, x->scope, from, name, &result))
     return fallback;
   if (result >= 1 && result <= INT32_MAX)
     return result;
-  diagnostic_error(p->elaborator->diagnostics, value->where, "'%s' is %lld; it must be 1 or more", name,
+  diagnostic_error(p->elaborator->diagnostics, from->where, "'%s' is %lld; it must be 1 or more", name,
                    (long long)result);
   return fallback;
 }

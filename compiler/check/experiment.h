@@ -78,6 +78,8 @@ typedef struct experiment {
   program_evaluation **evaluations;
   int export_count;
   int *exports;
+  int tap_count; /* of all stages, each place in the source once */
+  tap *taps;
 } experiment;
 
 /* Evaluates the experiment of the main file. NULL when it has none. */
