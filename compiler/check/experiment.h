@@ -12,6 +12,9 @@
 const loaded_file *load_files(arena *a, const char *path, const char *models, diagnostics *d, int *count,
                               const loaded_file ***files);
 
+/* Checks of declarations by themselves (declarations.c). */
+void check_declarations(program *p);
+
 /* ---- overrides (overrides.c): `--set PATH=VALUE` ---- */
 
 typedef struct override {
@@ -127,8 +130,9 @@ enum { BATCH_FIELD_COUNT = 3 };
 bool objective_elaborate(stage_build *b);
 /* Every loss, and every addend of one, must depend on something trained. False after an error. */
 bool losses_check(stage_build *b);
-/* Appends gradients, optimizer and updates. False after an error. */
-bool optimizer_elaborate(stage_build *b);
+/* Appends gradients, optimizer and updates; `output_gradients`: and the gradients as outputs "gradient.INPUT". False
+ * after an error. */
+bool optimizer_elaborate(stage_build *b, bool output_gradients);
 /* Warnings over the whole experiment: parameters no loss reaches, taps nobody reads. */
 void experiment_warn(program *p);
 

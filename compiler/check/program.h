@@ -101,7 +101,11 @@ typedef struct program_evaluation {
   span where;
 } program_evaluation;
 
-typedef enum { GRAPH_FORWARD, GRAPH_JOINT } graph_extent;
+typedef enum {
+  GRAPH_FORWARD,  /* up to the losses */
+  GRAPH_JOINT,    /* gradients and updates too: one step of training */
+  GRAPH_GRADIENTS /* the same, and each gradient is an output "gradient.INPUT" */
+} graph_extent;
 
 /* NULL only when nothing could be read; look at diagnostics_error_count. For a file without an experiment, name is
  * NULL. Declarations that no experiment uses are checked as far as can be (names, arity, constant shapes). */
@@ -122,8 +126,7 @@ int program_export_at(const program *p, int index); /* a model's index */
 
 /* A stage's graph. Inputs: batch fields ("ids", "ids.lengths", "types", "label"; i32), weights (kind INPUT_WEIGHT for
  * the teacher's, INPUT_STATE for the student's, fit's and the optimizer's), "step" f32 (from 1), "steps" f32, "key"
- * i64[2] (seed, step). Outputs: "loss", "loss.TERM" each; GRAPH_JOINT: gradients and updates too. NULL after an error.
- */
+ * i64[2] (seed, step). Outputs: "loss", "loss.TERM" each; updates of what is trained. NULL after an error. */
 graph *program_stage_graph(program *p, int stage, graph_extent extent, diagnostics *d);
 
 /* A model's function for inference: `training` is false, weights are INPUT_WEIGHT; the output is called "result" (with

@@ -114,7 +114,7 @@ graph *stage_elaborate(program *p, stage_record *stage, graph_extent extent) {
   add_up_losses(&b);
   if (!losses_check(&b))
     return NULL;
-  if (extent == GRAPH_JOINT && !optimizer_elaborate(&b))
+  if (extent != GRAPH_FORWARD && !optimizer_elaborate(&b, extent == GRAPH_GRADIENTS))
     return NULL;
   return diagnostics_error_count(e->diagnostics) == errors ? b.graph : NULL;
 }

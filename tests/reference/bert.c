@@ -45,7 +45,7 @@ static graph *checked(graph *g, const diagnostics *d) {
 
 graph *bert_stage(const reference_case *c, program *p, int stage) {
   diagnostics *d = diagnostics_create(c->arena);
-  return checked(program_stage_graph(p, stage, GRAPH_JOINT, d), d);
+  return checked(program_stage_graph(p, stage, GRAPH_GRADIENTS, d), d);
 }
 
 graph *bert_forward(const reference_case *c, program *p, int model) {
