@@ -248,7 +248,7 @@ static bool symbol_has_name(const void *item, const void *wanted) {
   return strcmp(s->name, wanted) == 0;
 }
 
-static const dim_symbol *find_symbol(const dim_table *t, const char *name) {
+const dim_symbol *dim_symbol_find(const dim_table *t, const char *name) {
   return hash_table_find(&t->symbols_by_name, hash_text(name), symbol_has_name, name);
 }
 
@@ -290,14 +290,14 @@ const dim *dim_constant(dim_table *t, int64_t value) {
 }
 
 const dim *dim_named(dim_table *t, const char *name) {
-  const dim_symbol *s = find_symbol(t, name);
+  const dim_symbol *s = dim_symbol_find(t, name);
   return atom(t, (dim_factor){.symbol = s ? s : make_symbol(t, name, NULL, NULL)});
 }
 
 const dim *dim_ragged(dim_table *t, const char *name, const dim *of, const char *lengths) {
   const char *tried = name;
   for (int number = 2;; number++) {
-    const dim_symbol *s = find_symbol(t, tried);
+    const dim_symbol *s = dim_symbol_find(t, tried);
     if (!s)
       return atom(t, (dim_factor){.symbol = make_symbol(t, tried, of, lengths)});
     if (s->of == of && s->lengths && strcmp(s->lengths, lengths) == 0)

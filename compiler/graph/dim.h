@@ -43,6 +43,7 @@ struct dim {
 dim_table *dim_table_create(arena *a);
 int dim_symbol_count(const dim_table *t);
 const dim_symbol *dim_symbol_at(const dim_table *t, int index);
+const dim_symbol *dim_symbol_find(const dim_table *t, const char *name); /* NULL when there is none */
 
 const dim *dim_constant(dim_table *t, int64_t value);
 /* The symbol of that name, made when new. */
