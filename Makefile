@@ -53,7 +53,9 @@ $(BUILD)/%.o: %.c
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(call object,$(wildcard compiler/source/*.c)): | $(GENERATED)
 
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(COMPILER_LIB) $(RUNTIME_LIB) $(CORE_LIB)
+# What several unit tests share: every file of tests/unit that is no test itself.
+UNIT_SHARED = $(call object,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_SHARED) $(COMPILER_LIB) $(RUNTIME_LIB) $(CORE_LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(RUNTIME_LIBS) -lcmocka
 
 REFERENCE = $(BUILD)/tests/reference/reference
