@@ -66,9 +66,7 @@ graph *pass_simplify(const graph *g) {
     const graph *from = result ? result : g;
     r.changed = false;
     r.s.uses = count_uses(from);
-    result = graph_rewrite(from, NULL, rewrite, &r);
-    if (r.changed) /* so that uses by what was replaced do not count */
-      result = pass_dce(result);
+    result = pass_dce(graph_rewrite(from, NULL, rewrite, &r)); /* so that uses by what was replaced do not count */
   }
   return result;
 }

@@ -29,24 +29,23 @@ static node *fold(simplifier *s, node *n) {
   return representable(result, n->dtype) ? simplify_constant(s, n, result) : NULL;
 }
 
-/* x + expand(2) = x + 2, where x has the shape. */
+/* x + expand(2) = x + 2 */
 static node *scalar_constant(simplifier *s, node *n) {
   node *operands[3];
-  bool changed = false, shaped = false;
+  bool changed = false;
   for (int i = 0; i < n->operand_count; i++) {
     double number;
     node *x = n->operands[i];
-    bool constant = simplify_number(x, &number);
     operands[i] = x;
-    if (constant && x->shape.rank > 0) {
+    if (x->shape.rank > 0 && simplify_number(x, &number)) {
       operands[i] = graph_constant(s->to, number, x->dtype, (shape){.rank = 0}, x->where);
       changed = true;
     }
-    shaped = shaped || (!constant && x->shape.rank > 0);
   }
-  return changed && shaped
-             ? graph_add(s->to, n->op, n->operand_count, operands, &n->attributes, n->dtype, &n->shape, n->where)
-             : NULL;
+  if (!changed)
+    return NULL;
+  node *result = graph_add(s->to, n->op, n->operand_count, operands, &n->attributes, n->dtype, NULL, n->where);
+  return simplify_conform(s, result, n);
 }
 
 /* ---- constants through movement ---- */
