@@ -100,6 +100,7 @@ typedef struct index_item {
 
 struct expression {
   expression_kind kind;
+  int height; /* of the tree beneath, 0 for a leaf; bounded, so that walking it may recur */
   span where;
   union {
     int64_t integer;

@@ -40,6 +40,30 @@ const source_file *source_read(arena *a, const char *path, const char **error) {
   return file;
 }
 
+const char *span_text(span where, int *length) {
+  *length = 0;
+  if (!where.file)
+    return NULL;
+  const char *at = where.file->text, *end = at + where.file->length;
+  for (int line = 1; line < where.line; line++) {
+    const char *newline = memchr(at, '\n', (size_t)(end - at));
+    if (!newline)
+      return end;
+    at = newline + 1;
+  }
+  if (where.column - 1 > end - at)
+    return end;
+  at += where.column - 1;
+  const char *newline = memchr(at, '\n', (size_t)(end - at));
+  const char *stop = newline ? newline : end;
+  if (where.end_line == where.line && where.end_column > where.column && where.end_column - where.column <= end - at)
+    stop = at + (where.end_column - where.column);
+  else if (where.end_line == where.line && where.end_column <= where.column)
+    stop = at;
+  *length = (int)(stop - at);
+  return at;
+}
+
 span span_join(span first, span last) {
   if (!first.file)
     return last;

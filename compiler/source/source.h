@@ -22,6 +22,10 @@ const source_file *source_read(arena *a, const char *path, const char **error);
 /* A source that is not from a file. */
 const source_file *source_from_text(arena *a, const char *path, const char *content, size_t length);
 
+/* The bytes of a span's first line, without a zero; NULL and 0 for «nowhere». Takes time in proportion to the line's
+ * number: for messages. */
+const char *span_text(span where, int *length);
+
 /* From the start of `first` to the end of `last`. */
 span span_join(span first, span last);
 
