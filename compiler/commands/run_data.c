@@ -1,0 +1,247 @@
+/* Models and data of an experiment as the runtime holds them. */
+#include "compiler/commands/run_state.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- weights ---- */
+
+static weight_initial initial_of(initial_kind kind) {
+  switch (kind) {
+  case INITIAL_ZEROS:
+    return WEIGHT_ZEROS;
+  case INITIAL_ONES:
+    return WEIGHT_ONES;
+  case INITIAL_CONSTANT:
+    return WEIGHT_CONSTANT;
+  case INITIAL_NORMAL:
+    return WEIGHT_NORMAL;
+  case INITIAL_UNIFORM:
+    return WEIGHT_UNIFORM;
+  }
+  return WEIGHT_ZEROS;
+}
+
+static retort_dtype dtype_of(dtype d) {
+  switch (d) {
+  case DTYPE_BOOL:
+    return RETORT_BOOL;
+  case DTYPE_I32:
+    return RETORT_I32;
+  case DTYPE_I64:
+    return RETORT_I64;
+  case DTYPE_F32:
+    return RETORT_F32;
+  }
+  return RETORT_F32;
+}
+
+weight_set *run_make_weights(const model_parameter *parameters, int count, uint64_t seed) {
+  weight *descriptions = memory_allocate((size_t)count, sizeof *descriptions);
+  for (int i = 0; i < count; i++) {
+    const model_parameter *p = &parameters[i];
+    descriptions[i] = (weight){.path = p->path,
+                               .input = p->input,
+                               .dtype = dtype_of(p->dtype),
+                               .rank = p->rank,
+                               .initial = initial_of(p->initial),
+                               .a = p->initial_a,
+                               .b = p->initial_b};
+    memcpy(descriptions[i].sizes, p->sizes, sizeof p->sizes);
+  }
+  weight_set *set = weight_set_create(count, descriptions);
+  weight_set_initialize(set, seed);
+  free(descriptions);
+  return set;
+}
+
+static int find_model(const run_state *r, const char *name, size_t length) {
+  for (int i = 0; i < program_model_count(r->program); i++) {
+    const char *its = program_model_at(r->program, i)->name;
+    if (strlen(its) == length && memcmp(its, name, length) == 0)
+      return i;
+  }
+  return -1;
+}
+
+static bool load_weights(run_state *r, const char *request, failure *f) {
+  const char *path = strchr(request, '=');
+  if (!path)
+    return fail(f, "--load %s: expected MODEL=PATH", request);
+  int model = find_model(r, request, (size_t)(path - request));
+  if (model < 0)
+    return fail(f, "--load %s: the experiment has no model '%.*s'", request, (int)(path - request), request);
+  char *extra = NULL;
+  bool good = weight_set_load(r->models[model], path + 1, &extra, f);
+  if (extra)
+    progress_say(r->progress, "warning: %s holds tensors that model '%s' does not have:%s", path + 1,
+                 program_model_at(r->program, model)->name, extra);
+  free(extra);
+  return good;
+}
+
+bool run_make_models(run_state *r, failure *f) {
+  int count = program_model_count(r->program);
+  r->models = memory_allocate((size_t)count, sizeof *r->models);
+  for (int i = 0; i < count; i++) {
+    const program_model *m = program_model_at(r->program, i);
+    r->models[i] = run_make_weights(m->parameters, m->parameter_count, r->options->seed);
+  }
+  for (int i = 0; i < r->options->load_count; i++)
+    if (!load_weights(r, r->options->loads[i], f))
+      return false;
+  return true;
+}
+
+/* ---- data ---- */
+
+/* A path of the source: absolute, or relative to the file's folder, else to RETORT_DATA. The caller frees it. */
+static char *resolve(const run_state *r, const char *path, failure *f) {
+  if (path[0] == '/')
+    return memory_print("%s", path);
+  const char *file = program_path(r->program), *slash = strrchr(file, '/'), *data = getenv("RETORT_DATA");
+  char *beside = slash ? memory_print("%.*s/%s", (int)(slash - file), file, path) : memory_print("%s", path);
+  if (access(beside, F_OK) == 0)
+    return beside;
+  if (data && *data) {
+    char *there = memory_print("%s/%s", data, path);
+    if (access(there, F_OK) == 0) {
+      free(beside);
+      return there;
+    }
+    fail(f, "cannot find %s: neither as %s nor as %s (from RETORT_DATA)", path, beside, there);
+    free(there);
+  } else {
+    fail(f, "cannot find %s: there is no %s, and RETORT_DATA names no folder to look in", path, beside);
+  }
+  free(beside);
+  return NULL;
+}
+
+static const wordpiece *find_tokenizer(run_state *r, const program_data *d, failure *f) {
+  char *path = resolve(r, d->vocabulary, f);
+  if (!path)
+    return NULL;
+  for (int i = 0; i < r->tokenizer_count; i++)
+    if (strcmp(r->tokenizers[i].path, path) == 0 && r->tokenizers[i].lower == d->lower) {
+      free(path);
+      return r->tokenizers[i].tokenizer;
+    }
+  wordpiece *tokenizer = wordpiece_load(path, d->lower, f);
+  if (!tokenizer) {
+    free(path);
+    return NULL;
+  }
+  r->tokenizers = memory_resize(r->tokenizers, (size_t)r->tokenizer_count + 1, sizeof *r->tokenizers);
+  r->tokenizers[r->tokenizer_count++] = (struct run_tokenizer){path, d->lower, tokenizer};
+  return tokenizer;
+}
+
+/* Sets that say the same number of classes have the same ones: train, dev and test of one task. */
+static class_list *find_classes(run_state *r, int index) {
+  int first = 0;
+  while (program_data_at(r->program, first)->classes != program_data_at(r->program, index)->classes)
+    first++;
+  return &r->class_lists[first];
+}
+
+static bool load_set(run_state *r, int index, failure *f) {
+  const program_data *d = program_data_at(r->program, index);
+  if (r->data[index])
+    return true;
+  if (!d->tokenizer || strcmp(d->tokenizer, "wordpiece") != 0)
+    return fail(f, "the set '%s' has no tokenizer: |> wordpiece(…)", d->name);
+  const wordpiece *tokenizer = find_tokenizer(r, d, f);
+  char *path = tokenizer ? resolve(r, d->path, f) : NULL;
+  if (path) {
+    dataset_options options = {.path = path,
+                               .format = strcmp(d->format, "csv") == 0 ? DELIMITED_CSV : DELIMITED_TSV,
+                               .text = d->text,
+                               .label = d->label,
+                               .pair = d->pair,
+                               .header = d->header,
+                               .classes = d->classes,
+                               .length = d->length};
+    r->data[index] = dataset_load(&options, tokenizer, find_classes(r, index), f);
+  }
+  free(path);
+  return r->data[index] != NULL;
+}
+
+bool run_load_data(run_state *r, failure *f) {
+  size_t count = (size_t)program_data_count(r->program);
+  r->data = memory_allocate(count, sizeof *r->data);
+  r->class_lists = memory_allocate(count, sizeof *r->class_lists); /* of each set, or of the first one like it */
+  for (int i = 0; i < program_stage_count(r->program); i++)
+    if (!load_set(r, program_stage_at(r->program, i)->data, f))
+      return false;
+  for (int i = 0; i < program_evaluation_count(r->program); i++)
+    if (!load_set(r, program_evaluation_at(r->program, i)->data, f))
+      return false;
+  return true;
+}
+
+void run_free_data(run_state *r) {
+  for (int i = 0; r->models && i < program_model_count(r->program); i++)
+    weight_set_free(r->models[i]);
+  for (int i = 0; r->data && i < program_data_count(r->program); i++)
+    dataset_free(r->data[i]);
+  for (int i = 0; r->class_lists && i < program_data_count(r->program); i++)
+    class_list_free(&r->class_lists[i]);
+  for (int i = 0; i < r->tokenizer_count; i++) {
+    free(r->tokenizers[i].path);
+    wordpiece_free(r->tokenizers[i].tokenizer);
+  }
+  free(r->models);
+  free(r->data);
+  free(r->class_lists);
+  free(r->tokenizers);
+}
+
+/* ---- tokens and labels against the graph ---- */
+
+/* The input that a node's values are taken from unchanged, or NULL. */
+static const char *source_input(const node *n) {
+  while (n->op != OP_input && n->operand_count > 0 && (op_describe(n->op)->class == CLASS_MOVEMENT || n->op == OP_cast))
+    n = n->operands[0];
+  return n->op == OP_input ? n->attributes.input.name : NULL;
+}
+
+/* The fewest rows of a table that the field looks up; *table: what it is called. INT32_MAX: it looks up none. */
+static int32_t smallest_table(const graph *g, const char *name, const char **table) {
+  int32_t smallest = INT32_MAX;
+  for (int i = 0; i < g->node_count; i++) {
+    const node *n = g->nodes[i];
+    int64_t rows;
+    if (n->op != OP_gather || !dim_is_constant(n->operands[0]->shape.dims[0], &rows) || rows >= smallest)
+      continue;
+    const char *input = source_input(n->operands[1]);
+    if (input && strcmp(input, name) == 0) {
+      smallest = (int32_t)rows;
+      *table = source_input(n->operands[0]);
+    }
+  }
+  return smallest;
+}
+
+static bool check_tokens(const dataset *data, const graph *g, const char *name, const int32_t *tokens, failure *f) {
+  const char *table = NULL;
+  int32_t limit = smallest_table(g, name, &table);
+  int64_t row = limit < INT32_MAX ? dataset_row_over(data, tokens, limit) : -1;
+  if (row < 0)
+    return true;
+  return fail(f, "%s:%lld: a token in '%s' is outside the %d rows of %s: give the model the vocabulary's size",
+              data->path, (long long)data->lines[row], name, limit, table ? table : "the table that it looks up");
+}
+
+bool run_check_fields(const dataset *data, const graph *g, int64_t classes, failure *f) {
+  if (!check_tokens(data, g, "ids", data->ids, f) || !check_tokens(data, g, "types", data->types, f))
+    return false;
+  if (graph_find_input(g, "label") && !data->labels)
+    return fail(f, "%s has no labels (label: COLUMN), but they are needed", data->path);
+  int64_t row = classes > 0 ? dataset_label_over(data, (int32_t)classes) : -1;
+  if (row < 0)
+    return true;
+  return fail(f, "%s:%lld: label %d is outside the model's %lld classes", data->path, (long long)data->lines[row],
+              data->labels[row], (long long)classes);
+}

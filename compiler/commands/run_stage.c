@@ -1,0 +1,224 @@
+/* Compiles the stages and evaluations of an experiment and hands them to the runtime. */
+#include "compiler/commands/run_state.h"
+#include "runtime/run/evaluation.h"
+#include "runtime/run/metrics.h"
+#include "runtime/run/table.h"
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+enum { EVALUATION_BATCH = 64 };
+
+/* ---- functions ---- */
+
+static int call_executable(void *context, const retort_call *call) {
+  return executable_call(context, call);
+}
+
+static size_t executable_workspace(void *context, const int64_t *dims, int threads) {
+  return executable_workspace_size(context, dims, threads);
+}
+
+static executable *compile(const run_state *r, const graph *g, callable *function, failure *f) {
+  const char *error = NULL;
+  executable *e = executable_create(g, &r->options->compile, &error);
+  if (!e) {
+    fail(f, "cannot compile %s: %s", g->name, error ? error : "no reason given");
+    return NULL;
+  }
+  *function = (callable){.signature = executable_signature(e),
+                         .call = call_executable,
+                         .workspace_size = executable_workspace,
+                         .context = e};
+  return e;
+}
+
+/* ---- stages ---- */
+
+typedef struct stage_context {
+  run_state *run;
+  const program_stage *about;
+  int index;
+  int set_count;
+  weight_set *sets[4];
+} stage_context;
+
+static bool save_after_epoch(void *context, failure *f) {
+  stage_context *c = context;
+  return !c->run->output || (run_save_model(c->run, c->about->student, f) && output_folder_flush(c->run->output, f));
+}
+
+static void explain_failure(void *context, const stage_failure *what) {
+  stage_context *c = context;
+  run_state *r = c->run;
+  const graph *g = program_stage_graph(r->program, c->index, GRAPH_FORWARD, r->diagnostics);
+  const node *n = g ? first_not_finite(g, c->set_count, c->sets, what->data, &what->values) : NULL;
+  if (!n)
+    return;
+  diagnostics *d = diagnostics_create(r->arena);
+  if (n->op == OP_input)
+    diagnostic_error(d, n->where, "'%s' itself holds NaN or infinite values before step %lld", n->attributes.input.name,
+                     (long long)what->step);
+  else
+    diagnostic_error(d, n->where, "here NaN or infinity came up first, at step %lld: '%s'%s%s", (long long)what->step,
+                     op_describe(n->op)->name, n->name ? ", in " : "", n->name ? n->name : "");
+  progress_end(r->progress);
+  diagnostics_print(d, stderr, r->colour);
+}
+
+/* Stages differ in their order of rows and in their random numbers, equal ones of two runs do not. */
+static uint64_t stage_seed(const run_state *r, const program_stage *s) {
+  return (r->options->seed + XXH3_64bits(s->name, strlen(s->name))) >> 1;
+}
+
+static run_status status_of(stage_result result) {
+  switch (result) {
+  case STAGE_DONE:
+    return RUN_DONE;
+  case STAGE_INTERRUPTED:
+    return RUN_INTERRUPTED;
+  case STAGE_NOT_FINITE:
+    return RUN_NOT_FINITE;
+  case STAGE_FAILED:
+    return RUN_OUTPUT_FAILED;
+  }
+  return RUN_INTERNAL;
+}
+
+static run_status run_compiled(stage_context *c, const callable *step, failure *f) {
+  run_state *r = c->run;
+  const program_stage *s = c->about;
+  const dataset *data = r->data[s->data];
+  const char *student = program_model_at(r->program, s->student)->name;
+  char *title = s->teacher < 0 ? memory_print("train %s with %s", student, s->objective)
+                               : memory_print("distill %s -> %s with %s",
+                                              program_model_at(r->program, s->teacher)->name, student, s->objective);
+  stage_term *terms = memory_allocate((size_t)s->term_count, sizeof *terms);
+  for (int i = 0; i < s->term_count; i++)
+    terms[i] = (stage_term){.name = s->terms[i].name, .output = s->terms[i].output};
+  stage work = {.name = s->name,
+                .title = title,
+                .step = *step,
+                .set_count = c->set_count,
+                .changed_count = 3,
+                .sets = c->sets,
+                .data = data,
+                .batch = s->batch,
+                .steps = s->steps > 0 ? s->steps : stage_steps(s->epochs, data->count, s->batch),
+                .seed = stage_seed(r, s),
+                .threads = r->options->threads,
+                .term_count = s->term_count,
+                .terms = terms,
+                .progress = r->progress,
+                .log = r->output ? output_folder_log(r->output) : NULL,
+                .epoch_done = save_after_epoch,
+                .explain = explain_failure,
+                .context = c};
+  stage_report report;
+  run_status status = status_of(stage_run(&work, &report, f));
+  failure saving = {0}; /* of the weights: the failure before it is told first */
+  if (r->output && status != RUN_OUTPUT_FAILED && report.steps > 0 && !run_save_model(r, s->student, &saving)) {
+    failure_add(f, "%s%s", f->text ? "\n" : "", saving.text);
+    status = RUN_OUTPUT_FAILED;
+  }
+  failure_free(&saving);
+  free(title);
+  free(terms);
+  return status;
+}
+
+run_status run_one_stage(run_state *r, int index, failure *f) {
+  const program_stage *s = program_stage_at(r->program, index);
+  stage_context c = {.run = r, .about = s, .index = index, .set_count = s->teacher < 0 ? 3 : 4};
+  callable step;
+  executable *e = compile(r, r->stages[index], &step, f);
+  if (!e)
+    return RUN_INTERNAL;
+  c.sets[0] = r->models[s->student];
+  c.sets[1] = run_make_weights(s->fit, s->fit_count, r->options->seed);
+  c.sets[2] = run_make_weights(s->states, s->state_count, r->options->seed);
+  c.sets[3] = s->teacher < 0 ? NULL : r->models[s->teacher];
+  run_status status = run_compiled(&c, &step, f);
+  weight_set_free(c.sets[1]);
+  weight_set_free(c.sets[2]);
+  executable_destroy(e);
+  return status;
+}
+
+/* ---- evaluations ---- */
+
+static run_status evaluate_model(run_state *r, const program_evaluation *v, const struct evaluated_model *m,
+                                 double *scores, table_row *row, failure *f) {
+  const dataset *data = r->data[v->data];
+  callable forward;
+  executable *e = compile(r, r->forwards[m->model], &forward, f);
+  if (!e)
+    return RUN_INTERNAL;
+  evaluation_result result;
+  bool good = evaluation_run(&(evaluation){.forward = forward,
+                                           .weights = r->models[m->model],
+                                           .data = data,
+                                           .batch = EVALUATION_BATCH,
+                                           .threads = r->options->threads},
+                             &result, f);
+  for (int i = 0; good && i < v->metric_count; i++)
+    scores[i] = class_metric_find(v->metrics[i])->score(data->count, data->labels, result.predictions, result.classes);
+  *row = (table_row){.label = m->label,
+                     .scores = scores,
+                     .parameters = weight_set_elements(r->models[m->model]),
+                     .bytes = weight_set_bytes(r->models[m->model]),
+                     .milliseconds = result.milliseconds};
+  free(result.predictions);
+  executable_destroy(e);
+  return good ? RUN_DONE : f->text ? RUN_INTERNAL : RUN_INTERRUPTED;
+}
+
+static void note_result(run_state *r, const program_evaluation *v, const struct evaluated_model *m,
+                        const table_row *row) {
+  json_t *scores = json_object();
+  for (int i = 0; i < v->metric_count; i++)
+    json_object_set_new(scores, v->metrics[i], json_real(row->scores[i]));
+  const char *set = program_data_at(r->program, v->data)->name;
+  if (r->output) {
+    char *line = json_dumps(scores, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    fprintf(output_folder_log(r->output), "{\"evaluate\":\"%s\",\"on\":\"%s\",\"scores\":%s}\n",
+            program_model_at(r->program, m->model)->name, set, line);
+    free(line);
+  }
+  json_array_append_new(r->results, json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:f}", "label", m->label, "model",
+                                              program_model_at(r->program, m->model)->name, "on", set, "scores", scores,
+                                              "parameters", (json_int_t)row->parameters, "bytes",
+                                              (json_int_t)row->bytes, "milliseconds_per_sample", row->milliseconds));
+}
+
+/* The row that the others are compared with: the first model that is a teacher. */
+static int reference_row(const run_state *r, const program_evaluation *v) {
+  for (int i = 0; i < v->model_count; i++)
+    for (int k = 0; k < program_stage_count(r->program); k++)
+      if (program_stage_at(r->program, k)->teacher == v->models[i].model)
+        return i;
+  return -1;
+}
+
+run_status run_one_evaluation(run_state *r, int index, failure *f) {
+  const program_evaluation *v = program_evaluation_at(r->program, index);
+  table_row *rows = memory_allocate((size_t)v->model_count, sizeof *rows);
+  double *scores = memory_allocate((size_t)(v->model_count * v->metric_count), sizeof *scores);
+  run_status status = RUN_DONE;
+  for (int i = 0; i < v->model_count && status == RUN_DONE; i++) {
+    status = evaluate_model(r, v, &v->models[i], scores + i * v->metric_count, &rows[i], f);
+    if (status == RUN_DONE)
+      note_result(r, v, &v->models[i], &rows[i]);
+  }
+  if (status == RUN_DONE) {
+    char *title = memory_print("on %s (%lld rows)", program_data_at(r->program, v->data)->name,
+                               (long long)r->data[v->data]->count);
+    fputc('\n', stdout);
+    table_print(stdout, r->colour, title, v->metric_count, v->metrics, v->model_count, rows, reference_row(r, v));
+    fflush(stdout);
+    free(title);
+  }
+  free(rows);
+  free(scores);
+  return status;
+}
