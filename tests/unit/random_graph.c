@@ -421,8 +421,6 @@ static bool grow_gather(drawing *d) {
 }
 
 static bool grow_scatter_add(drawing *d) {
-  if (d->options->differentiable)
-    return false; /* it carries no gradient itself */
   pool_value *at = pick_real(d, 1);
   if (!at)
     return false;
