@@ -15,6 +15,7 @@ static const struct runtime_symbol {
   const char *name;
   void (*address)(void);
 } runtime_symbols[] = {
+    {"retort_step_run", (void (*)(void))retort_step_run},
     {"retort_parallel", (void (*)(void))retort_parallel},
     {"retort_sgemm", (void (*)(void))retort_sgemm},
     {"retort_scatter_add", (void (*)(void))retort_scatter_add},

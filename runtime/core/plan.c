@@ -71,5 +71,5 @@ size_t retort_workspace_size(const retort_plan *plan, const int64_t *dims, int t
     return SIZE_MAX;
   size_t used = retort_plan_place(plan, dims, threads, table);
   free(table);
-  return table_size + used;
+  return table_size + align(plan->scratch) + used;
 }

@@ -68,6 +68,7 @@ typedef struct retort_plan {
   int32_t dim_count;
   int32_t buffer_count;
   const retort_buffer *buffers; /* by rising `first` */
+  size_t scratch;               /* bytes for the function's own tables, in front of the buffers */
 } retort_plan;
 
 typedef struct retort_signature {
@@ -85,11 +86,46 @@ int64_t retort_size_evaluate(const retort_size *size, const int64_t *dims, int d
  * Deterministic, so the size is exact. */
 size_t retort_plan_place(const retort_plan *plan, const int64_t *dims, int threads, size_t *table);
 
-/* Bytes that retort_call.workspace needs: the table of retort_plan_place, rounded up to 64 bytes, then the buffers.
- * SIZE_MAX when there is no memory to find out. */
+/* Bytes that retort_call.workspace needs: the table of retort_plan_place, the scratch, each rounded up to 64 bytes,
+ * then the buffers. SIZE_MAX when there is no memory to find out. */
 size_t retort_workspace_size(const retort_plan *plan, const int64_t *dims, int threads);
 
+/* ---- what an emitted function consists of ---- */
+
+typedef struct retort_context { /* what a kernel gets; it is the kernel's for the time of the call */
+  void *const *pointers;        /* of all buffers of the step */
+  const int32_t *buffers;       /* which of them are this call's */
+  const int64_t *values;        /* of all sizes of the step */
+  const int32_t *sizes;         /* which of them are this call's */
+  const int64_t *dims;
+  int64_t threads, parts; /* parts: into how many the last parallel phase was cut */
+} retort_context;
+typedef void retort_kernel(retort_context *context);
+
+typedef enum retort_memory { RETORT_WEIGHT, RETORT_INPUT, RETORT_OUTPUT, RETORT_STATE, RETORT_WORKSPACE } retort_memory;
+
+typedef struct retort_slot { /* where a buffer is: a retort_memory and the position in it */
+  int32_t memory, index;
+} retort_slot;
+
+typedef struct retort_kernel_call {
+  retort_kernel *kernel;
+  const int32_t *buffers, *sizes;
+  const char *what; /* it computes, in the names of the source: for profiles */
+} retort_kernel_call;
+
+typedef struct retort_step {
+  const retort_plan *plan;
+  int32_t slot_count, size_count, call_count;
+  const retort_slot *slots;
+  const retort_size *sizes;
+  const retort_kernel_call *calls;
+} retort_step;
+
 /* ---- called by emitted code ---- */
+
+/* The body of every emitted function: checks the call, places the buffers, runs the kernels in order. */
+int retort_step_run(const retort_step *step, const retort_call *call);
 
 /* Runs body(context, begin, end, worker) over [0, count) in at most `threads` contiguous parts of equal size (the first
  * `count % parts` one longer); part i is worker i. Parts run in parallel by OpenMP, the pool OpenBLAS uses too. */

@@ -1,0 +1,74 @@
+/* From a step to code. */
+#include "compiler/emit/emit.h"
+#include "compiler/emit/emitter.h"
+#include <ctype.h>
+#include <llvm-c/Analysis.h>
+#include <string.h>
+
+const char *emit_symbol(arena *a, const char *step_name) {
+  char *symbol = arena_print(a, "%s%s", isdigit((unsigned char)step_name[0]) ? "_" : "", step_name);
+  for (char *c = symbol; *c; c++)
+    if (!isalnum((unsigned char)*c))
+      *c = '_';
+  return symbol;
+}
+
+static void add_module_text(LLVMModuleRef module, text *to) {
+  char *printed = LLVMPrintModuleToString(module);
+  text_add_bytes(to, printed, strlen(printed));
+  LLVMDisposeMessage(printed);
+}
+
+static const char *add_generated(emitter *e, emit_form form, text *to) {
+  LLVMMemoryBufferRef bytes;
+  const char *wrong =
+      target_generate(e->target, e->arena, e->module, form == EMIT_OBJECT ? TARGET_OBJECT : TARGET_ASSEMBLY, &bytes);
+  if (wrong)
+    return wrong;
+  text_add_bytes(to, LLVMGetBufferStart(bytes), LLVMGetBufferSize(bytes));
+  LLVMDisposeMemoryBuffer(bytes);
+  return NULL;
+}
+
+#ifndef NDEBUG
+static const char *verify(emitter *e) {
+  char *message = NULL;
+  LLVMBool broken = LLVMVerifyModule(e->module, LLVMReturnStatusAction, &message);
+  const char *wrong = broken ? arena_print(e->arena, "%s", message) : NULL;
+  LLVMDisposeMessage(message);
+  return wrong;
+}
+#else
+static const char *verify(emitter *e) {
+  (void)e;
+  return NULL;
+}
+#endif
+
+static const char *finish_module(emitter *e, emit_form form, text *to) {
+  const char *wrong = verify(e);
+  if (!wrong && form == EMIT_LLVM) {
+    add_module_text(e->module, to);
+    return NULL;
+  }
+  if (!wrong)
+    wrong = target_optimize(e->target, e->arena, e->module);
+  if (!wrong && form == EMIT_OPTIMIZED) {
+    add_module_text(e->module, to);
+    return NULL;
+  }
+  return wrong ? wrong : add_generated(e, form, to);
+}
+
+const char *emit_step(arena *a, const step *s, const target *t, emit_form form, text *to) {
+  emitter e;
+  emitter_start(&e, a, s, t);
+  LLVMValueRef *kernels = arena_array(a, LLVMValueRef, s->kernel_count + 1);
+  for (int i = 0; i < s->kernel_count; i++)
+    kernels[i] = emit_kernel(&e, s->kernels[i]);
+  emit_tables(&e, emit_symbol(a, s->name), kernels);
+  LLVMDIBuilderFinalize(e.debug);
+  const char *wrong = finish_module(&e, form, to);
+  emitter_finish(&e);
+  return wrong;
+}

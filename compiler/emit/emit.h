@@ -1,0 +1,23 @@
+/* From a step to code: one module with a function for each phase of each distinct kernel, a function that runs the
+ * phases of each kernel, and the tables from which retort_step_run runs the step. */
+#ifndef RETORT_EMIT_H
+#define RETORT_EMIT_H
+
+#include "compiler/emit/target.h"
+#include "compiler/kernel/kernel.h"
+
+typedef enum {
+  EMIT_LLVM,      /* LLVM's text, as emitted */
+  EMIT_OPTIMIZED, /* LLVM's text after its optimizer */
+  EMIT_ASSEMBLY,
+  EMIT_OBJECT
+} emit_form;
+
+/* Appends the code to `to`. The module defines the symbols emit_symbol(s) (a retort_function) and that name followed by
+ * `_signature`. Returns NULL, or what is wrong in the arena. */
+const char *emit_step(arena *a, const step *s, const target *t, emit_form form, text *to);
+
+/* The step's name with everything that a C identifier cannot hold replaced by `_`. */
+const char *emit_symbol(arena *a, const char *step_name);
+
+#endif

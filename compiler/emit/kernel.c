@@ -1,0 +1,241 @@
+/* Kernels as functions: loops, statements, phases. */
+#include "compiler/emit/emitter.h"
+#include "compiler/emit/pointwise.h"
+#include <string.h>
+
+static void emit_block(function *f, const block *body);
+
+/* ---- loops ---- */
+
+static bool is_innermost(const block *body) {
+  for (int i = 0; i < body->count; i++) {
+    statement_kind kind = body->statements[i]->kind;
+    if (kind == STATEMENT_LOOP || kind == STATEMENT_MATMUL || kind == STATEMENT_SCATTER)
+      return false;
+  }
+  return true;
+}
+
+/* Says to LLVM that the iterations of the loop do not depend on each other through memory. */
+static void mark_independent(emitter *e, LLVMValueRef latch) {
+  static const char name[] = "llvm.loop.parallel_accesses";
+  LLVMMetadataRef accesses[] = {LLVMMDStringInContext2(e->context, name, sizeof name - 1), e->access_group};
+  /* The first operand of a loop's node is the node itself. */
+  LLVMMetadataRef itself = LLVMTemporaryMDNode(e->context, NULL, 0);
+  LLVMMetadataRef parts[] = {itself, LLVMMDNodeInContext2(e->context, accesses, 2)};
+  LLVMMetadataRef loop = LLVMMDNodeInContext2(e->context, parts, 2);
+  LLVMMetadataReplaceAllUsesWith(itself, loop);
+  LLVMSetMetadata(latch, e->kind_loop, LLVMMetadataAsValue(e->context, loop));
+}
+
+/* if (from < to) { i = from; do body, i += step while (i < to) } */
+static void emit_loop(function *f, const statement *s) {
+  emitter *e = f->e;
+  LLVMBuilderRef b = e->builder;
+  LLVMValueRef from = emit_subscript(f, s->loop.from), to = emit_subscript(f, s->loop.to);
+  LLVMBasicBlockRef before = LLVMGetInsertBlock(b);
+  LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(e->context, f->value, "loop");
+  LLVMBasicBlockRef end = LLVMAppendBasicBlockInContext(e->context, f->value, "end");
+  LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, from, to, ""), body, end);
+  LLVMPositionBuilderAtEnd(b, body);
+  LLVMValueRef i = LLVMBuildPhi(b, e->type_i64, arena_print(e->arena, "i%d", s->loop.variable));
+  f->variables[s->loop.variable] = i;
+
+  bool independent = s->loop.independent && is_innermost(&s->loop.body);
+  f->in_independent_loop = independent;
+  emit_block(f, &s->loop.body);
+  f->in_independent_loop = false;
+
+  function_set_line(f, s->where);
+  LLVMValueRef next = LLVMBuildNSWAdd(b, i, emitter_integer(e, s->loop.step), "");
+  LLVMAddIncoming(i, (LLVMValueRef[]){from, next}, (LLVMBasicBlockRef[]){before, LLVMGetInsertBlock(b)}, 2);
+  LLVMValueRef latch = LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, next, to, ""), body, end);
+  if (independent)
+    mark_independent(e, latch);
+  LLVMMoveBasicBlockAfter(end, LLVMGetInsertBlock(b));
+  LLVMPositionBuilderAtEnd(b, end);
+}
+
+/* ---- other statements ---- */
+
+static void emit_register(function *f, const statement *s) {
+  emitter *e = f->e;
+  dtype type = f->kernel->register_dtypes[s->reg.number];
+  LLVMValueRef at = f->registers[s->reg.number], result = emit_value(f, s->reg.value);
+  if (s->kind == STATEMENT_ACCUMULATE) {
+    LLVMValueRef so_far = LLVMBuildLoad2(e->builder, emitter_type(e, type), at, "");
+    result = pointwise_accumulate(e->builder, s->reg.op, type, so_far, result);
+  }
+  LLVMBuildStore(e->builder, result, at);
+}
+
+static void emit_store(function *f, const statement *s) {
+  emitter *e = f->e;
+  LLVMValueRef result = emit_value(f, s->store.value);
+  if (f->kernel->buffers[s->store.buffer].dtype == DTYPE_BOOL)
+    result = LLVMBuildZExt(e->builder, result, e->type_i8, "");
+  LLVMValueRef stored = LLVMBuildStore(e->builder, result, emit_element(f, s->store.buffer, s->store.index));
+  emit_access(f, stored, s->store.buffer);
+}
+
+static void emit_matmul(function *f, const statement *s) {
+  emitter *e = f->e;
+  const matrix *m[3] = {&s->matmul.a, &s->matmul.b, &s->matmul.c};
+  LLVMValueRef at[3], stride[3];
+  for (int i = 0; i < 3; i++) {
+    at[i] = emit_element(f, m[i]->buffer, m[i]->offset);
+    stride[i] = emit_subscript(f, m[i]->stride);
+  }
+  LLVMValueRef threads = !f->phase->extent
+                             ? LLVMBuildTrunc(e->builder, function_field(f, FIELD_THREADS), e->type_i32, "")
+                             : LLVMConstInt(e->type_i32, 1, false);
+  LLVMValueRef arguments[] = {LLVMConstInt(e->type_i32, m[0]->transposed, false),
+                              LLVMConstInt(e->type_i32, m[1]->transposed, false),
+                              emit_subscript(f, s->matmul.m),
+                              emit_subscript(f, s->matmul.n),
+                              emit_subscript(f, s->matmul.k),
+                              LLVMConstReal(e->type_f32, s->matmul.alpha),
+                              at[0],
+                              stride[0],
+                              at[1],
+                              stride[1],
+                              LLVMConstReal(e->type_f32, s->matmul.beta),
+                              at[2],
+                              stride[2],
+                              threads};
+  LLVMBuildCall2(e->builder, e->type_sgemm, e->sgemm, arguments, sizeof arguments / sizeof *arguments, "");
+}
+
+static void emit_scatter(function *f, const statement *s) {
+  emitter *e = f->e;
+  bool wide = f->kernel->buffers[s->scatter.indices].dtype == DTYPE_I64;
+  LLVMValueRef arguments[] = {function_buffer(f, s->scatter.out),     emit_subscript(f, s->scatter.from),
+                              emit_subscript(f, s->scatter.to),       emit_subscript(f, s->scatter.width),
+                              function_buffer(f, s->scatter.indices), LLVMConstInt(e->type_i32, wide, false),
+                              emit_subscript(f, s->scatter.count),    function_buffer(f, s->scatter.updates)};
+  LLVMBuildCall2(e->builder, e->type_scatter, e->scatter, arguments, sizeof arguments / sizeof *arguments, "");
+}
+
+static void emit_statement(function *f, const statement *s) {
+  memo_clear(&f->statement);
+  function_set_line(f, s->where);
+  switch (s->kind) {
+  case STATEMENT_LOOP:
+    emit_loop(f, s);
+    break;
+  case STATEMENT_SET:
+  case STATEMENT_ACCUMULATE:
+    emit_register(f, s);
+    break;
+  case STATEMENT_STORE:
+    emit_store(f, s);
+    break;
+  case STATEMENT_MATMUL:
+    emit_matmul(f, s);
+    break;
+  case STATEMENT_SCATTER:
+    emit_scatter(f, s);
+    break;
+  }
+}
+
+static void emit_block(function *f, const block *body) {
+  for (int i = 0; i < body->count; i++)
+    emit_statement(f, body->statements[i]);
+}
+
+/* ---- phases ---- */
+
+static LLVMValueRef emit_phase(emitter *e, const kernel *k, int number) {
+  const phase *p = &k->phases[number];
+  const char *name = arena_print(e->arena, "%s.%d", k->name, number);
+  function *f = function_start(e, k, name, e->type_phase, k->where);
+  f->phase = p;
+  static const char no_inline[] = "noinline"; /* it is called in two ways, and large */
+  LLVMAddAttributeAtIndex(
+      f->value, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+      LLVMCreateEnumAttribute(e->context, LLVMGetEnumAttributeKindForName(no_inline, sizeof no_inline - 1), 0));
+  f->variables[VARIABLE_BEGIN] = LLVMGetParam(f->value, 1);
+  f->variables[VARIABLE_END] = LLVMGetParam(f->value, 2);
+  f->variables[VARIABLE_WORKER] = LLVMGetParam(f->value, 3);
+  for (int i = 0; i < k->register_count; i++)
+    f->registers[i] =
+        LLVMBuildAlloca(f->entry, emitter_type(e, k->register_dtypes[i]), arena_print(e->arena, "r%d", i));
+  emit_block(f, &p->body);
+  function_finish(f);
+  return f->value;
+}
+
+static LLVMValueRef greater_of(emitter *e, LLVMValueRef a, LLVMValueRef b) {
+  return LLVMBuildSelect(e->builder, LLVMBuildICmp(e->builder, LLVMIntSGT, a, b, ""), a, b, "");
+}
+
+static LLVMValueRef lesser_of(emitter *e, LLVMValueRef a, LLVMValueRef b) {
+  return LLVMBuildSelect(e->builder, LLVMBuildICmp(e->builder, LLVMIntSLT, a, b, ""), a, b, "");
+}
+
+/* min(threads, extent, max(1, work / KERNEL_WORK_PER_PART)), 1 at least */
+static LLVMValueRef count_parts(function *f, const phase *p, LLVMValueRef extent) {
+  emitter *e = f->e;
+  LLVMValueRef work = emit_subscript(f, p->work);
+  LLVMValueRef parts = LLVMBuildSDiv(e->builder, work, emitter_integer(e, KERNEL_WORK_PER_PART), "");
+  parts = lesser_of(e, lesser_of(e, parts, extent), function_field(f, FIELD_THREADS));
+  return greater_of(e, parts, emitter_integer(e, 1));
+}
+
+static LLVMBasicBlockRef open_block(function *f, const char *name) {
+  return LLVMAppendBasicBlockInContext(f->e->context, f->value, name);
+}
+
+/* One part runs on this thread, several by the pool. */
+static void run_phase(function *f, const phase *p, LLVMValueRef body) {
+  emitter *e = f->e;
+  LLVMValueRef context = LLVMGetParam(f->value, 0), zero = emitter_integer(e, 0), one = emitter_integer(e, 1);
+  LLVMValueRef extent = p->extent ? emit_subscript(f, p->extent) : one;
+  LLVMValueRef parts = p->extent ? count_parts(f, p, extent) : one;
+  LLVMValueRef arguments[] = {context, zero, extent, zero};
+  if (p->extent) {
+    LLVMBasicBlockRef alone = open_block(f, "alone"), together = open_block(f, "together"), end = open_block(f, "end");
+    LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntEQ, parts, one, ""), alone, together);
+    LLVMPositionBuilderAtEnd(e->builder, together);
+    LLVMValueRef of_pool[] = {body, context, extent, LLVMBuildTrunc(e->builder, parts, e->type_i32, "")};
+    LLVMBuildCall2(e->builder, e->type_parallel, e->parallel, of_pool, 4, "");
+    LLVMBuildBr(e->builder, end);
+    LLVMPositionBuilderAtEnd(e->builder, alone);
+    LLVMBuildCall2(e->builder, e->type_phase, body, arguments, 4, "");
+    LLVMBuildBr(e->builder, end);
+    LLVMPositionBuilderAtEnd(e->builder, end);
+  } else {
+    LLVMBuildCall2(e->builder, e->type_phase, body, arguments, 4, "");
+  }
+  LLVMValueRef at = LLVMBuildStructGEP2(e->builder, e->type_context, context, FIELD_PARTS, "");
+  LLVMBuildStore(e->builder, parts, at);
+}
+
+LLVMValueRef emit_kernel(emitter *e, const kernel *k) {
+  LLVMValueRef *bodies = arena_array(e->arena, LLVMValueRef, k->phase_count + 1);
+  for (int i = 0; i < k->phase_count; i++)
+    bodies[i] = emit_phase(e, k, i);
+  LLVMTypeRef type = LLVMFunctionType(e->type_void, &e->type_pointer, 1, false);
+  function *f = function_start(e, k, k->name, type, k->where);
+  for (int i = 0; i < k->phase_count; i++) {
+    const phase *p = &k->phases[i];
+    memo_clear(&f->statement);
+    LLVMBasicBlockRef end = NULL;
+    if (p->when) {
+      LLVMBasicBlockRef run = open_block(f, "run");
+      end = open_block(f, "next");
+      LLVMValueRef when = emit_subscript(f, p->when);
+      LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntSGT, when, emitter_integer(e, 0), ""), run, end);
+      LLVMPositionBuilderAtEnd(e->builder, run);
+      memo_clear(&f->statement); /* what is computed here does not reach the next phase */
+    }
+    run_phase(f, p, bodies[i]);
+    if (end) {
+      LLVMBuildBr(e->builder, end);
+      LLVMPositionBuilderAtEnd(e->builder, end);
+    }
+  }
+  function_finish(f);
+  return f->value;
+}
