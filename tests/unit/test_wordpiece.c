@@ -140,19 +140,26 @@ static bool row_agrees(const wordpiece *w, const json_t *row) {
   return same;
 }
 
-/* RETORT_REFERENCE and RETORT_DATA name the folders. */
+/* RETORT_DATA and, where it is not beside the project, RETORT_REFERENCE name the folders. */
 static void agrees_with_the_published_tokenizer(void **state) {
   (void)state;
   const char *data = getenv("RETORT_DATA"), *reference = getenv("RETORT_REFERENCE");
-  if (!data || !reference)
+  if (!data)
     skip();
+  if (!reference)
+    reference = "../shared/reference";
   failure f = {0};
   char *vocabulary = memory_print("%s/bert-uncased/vocab.txt", data);
   char *cases = memory_print("%s/R9-wordpiece.jsonl", reference);
   wordpiece *w = wordpiece_load(vocabulary, true, &f);
   assert_null(f.text);
   FILE *file = fopen(cases, "r");
-  assert_non_null(file);
+  if (!file) {
+    wordpiece_free(w);
+    free(vocabulary);
+    free(cases);
+    skip();
+  }
   char *line = NULL;
   size_t capacity = 0;
   int rows = 0, wrong = 0;
