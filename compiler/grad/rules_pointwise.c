@@ -82,7 +82,11 @@ void gradient_sub(gradient_step *s) {
     gradient_give(s, 1, gradient_unary(s, OP_neg, s->upstream));
 }
 
-void gradient_mul(gradient_step *s) {
+void gradient_mul(gradient_step *s) { /* g y and g x; of a square 2g x, once */
+  if (operand(s, 0) == operand(s, 1)) {
+    gradient_give(s, 0, gradient_binary(s, OP_mul, gradient_scale(s, s->upstream, 2), operand(s, 0)));
+    return;
+  }
   for (int i = 0; i < 2; i++)
     if (gradient_wanted(s, i))
       gradient_give(s, i, gradient_binary(s, OP_mul, s->upstream, operand(s, 1 - i)));
