@@ -1,0 +1,98 @@
+#include "compiler/commands/command.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool wants_help(int count, char **arguments) {
+  for (int i = 1; i < count; i++)
+    if (!strcmp(arguments[i], "--help") || !strcmp(arguments[i], "-h"))
+      return true;
+  return false;
+}
+
+static bool usage_error(const char *name, const char *what, const char *word) {
+  fprintf(stderr, "retort %s: %s%s; retort %s --help says more\n", name, what, word, name);
+  return false;
+}
+
+static const option *find_option(const option *options, const char *name, size_t length) {
+  for (; options->name; options++)
+    if (strlen(options->name) == length && !strncmp(options->name, name, length))
+      return options;
+  return NULL;
+}
+
+bool options_read(int count, char **arguments, const option *options, const char **file) {
+  const char *name = arguments[0];
+  *file = NULL;
+  for (int i = 1; i < count; i++) {
+    const char *word = arguments[i];
+    if (word[0] != '-' || !word[1]) {
+      if (*file)
+        return usage_error(name, "more than one file: ", word);
+      *file = word;
+      continue;
+    }
+    const char *equals = strchr(word, '=');
+    const option *o = find_option(options, word, equals ? (size_t)(equals - word) : strlen(word));
+    if (!o)
+      return usage_error(name, "unknown option ", word);
+    if (o->flag) {
+      if (equals)
+        return usage_error(name, "takes no value: ", o->name);
+      *o->flag = true;
+      continue;
+    }
+    const char *value = equals ? equals + 1 : i + 1 < count ? arguments[++i] : NULL;
+    if (!value)
+      return usage_error(name, "a value is missing behind ", o->name);
+    if (o->value)
+      *o->value = value;
+    else
+      o->list[(*o->list_count)++] = value;
+  }
+  return *file ? true : usage_error(name, "which file?", "");
+}
+
+static bool is_folder(const char *path) {
+  return access(path, R_OK | X_OK) == 0;
+}
+
+const char *models_folder(arena *a) {
+  const char *given = getenv("RETORT_MODELS");
+  if (given && *given)
+    return given;
+  char program[4096];
+  ssize_t length = readlink("/proc/self/exe", program, sizeof program);
+  char *slash = length > 0 && length < (ssize_t)sizeof program ? memrchr(program, '/', (size_t)length) : NULL;
+  if (slash) {
+    static const char *const beside[] = {"../share/retort/models", "../models", "../../models"};
+    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+      const char *path = arena_print(a, "%.*s/%s", (int)(slash - program), program, beside[i]);
+      if (is_folder(path))
+        return path;
+    }
+  }
+  return RETORT_MODELS;
+}
+
+bool wants_color(void) {
+  const char *no_color = getenv("NO_COLOR");
+  return isatty(STDERR_FILENO) && !(no_color && *no_color);
+}
+
+int write_output(const text *t) {
+  errno = 0;
+  if ((t->length && fwrite(t->data, 1, t->length, stdout) != t->length) || fflush(stdout)) {
+    fprintf(stderr, "retort: cannot write the output: %s\n", strerror(errno));
+    return STATUS_OUTPUT_FAILED;
+  }
+  return STATUS_DONE;
+}
+
+int report_diagnostics(const diagnostics *d) {
+  fflush(stdout);
+  diagnostics_print(d, stderr, wants_color());
+  return diagnostics_error_count(d) ? STATUS_SOURCE_WRONG : STATUS_DONE;
+}

@@ -1,0 +1,129 @@
+/* `retort show`: prints what is on each arrow between source and code. */
+#include "compiler/commands/show.h"
+#include "compiler/passes/pass.h"
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct stage_row {
+  const char *name;
+  show_stage *show;
+  const char *purpose;
+} before_passes[] =
+    {
+        {"tokens", show_tokens, "a token a line: line:column kind text"},
+        {"ast", show_ast, "the syntax tree"},
+        {"typed", show_typed, "modules and functions with their types, as the checker sees them"},
+        {"graph", show_graph, "the tensor graph of a stage's losses, or of a model's function"},
+        {"grad", show_grad, "the same with gradients and updates, before all passes"},
+        {.name = NULL},
+},
+  behind_passes[] = {
+      {.name = NULL},
+};
+
+static const struct stage_row *find_row(const struct stage_row *rows, const char *name) {
+  for (; rows->name; rows++)
+    if (!strcmp(rows->name, name))
+      return rows;
+  return NULL;
+}
+
+static show_stage *find_stage(const char *name) {
+  const struct stage_row *row = find_row(before_passes, name);
+  row = row ? row : find_row(behind_passes, name);
+  if (row)
+    return row->show;
+  for (const pass *p = passes; p->name; p++)
+    if (!strcmp(p->name, name))
+      return show_pass;
+  return NULL;
+}
+
+int show_failed(int status, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  fflush(stdout);
+  fputs("retort show: ", stderr);
+  vfprintf(stderr, format, arguments);
+  fputc('\n', stderr);
+  va_end(arguments);
+  return status;
+}
+
+static void print_rows(const struct stage_row *rows) {
+  for (; rows->name; rows++)
+    printf("  %-10s  %s\n", rows->name, rows->purpose);
+}
+
+static int print_help(void) {
+  printf("retort show - prints what a file becomes on its way to code\n"
+         "\n"
+         "USAGE\n"
+         "  retort show --stage=STAGE [options] FILE\n"
+         "\n"
+         "STAGES, in their order\n");
+  print_rows(before_passes);
+  for (const pass *p = passes; p->name; p++)
+    printf("  %-10s  %s\n", p->name, p->purpose);
+  print_rows(behind_passes);
+  printf(
+      "\n"
+      "A pass is shown with those before it; «(unchanged)» says that it had nothing to do. FILE may also be a graph's\n"
+      "text, as --stage=graph prints it, in a file that ends in .graph: then a pass is run on it alone, and kernels\n"
+      "and code are made from it as it is.\n"
+      "\n"
+      "OPTIONS\n"
+      "  --of STAGE            the experiment's stage whose graph is meant (default: the last one)\n"
+      "  --of MODEL.FUNCTION   a model's function, for inference\n"
+      "  --set NAME=VALUE      replaces what the file says; may be repeated\n"
+      "  --spans               with each node the place in the source that it came from\n"
+      "  --cpu NAME            llvm, asm: code for that processor (an LLVM name; default: this one)\n"
+      "  --models DIR          the standard library's folder\n"
+      "\n"
+      "EXIT STATUS\n"
+      "  0 done, 1 errors in the file, 2 wrong command line, 3 the file cannot be read, 4 the output cannot be\n"
+      "  written, 70 a fault of retort itself, 71 out of memory\n");
+  return fflush(stdout) ? STATUS_OUTPUT_FAILED : STATUS_DONE;
+}
+
+static int show(const show_options *given, arena *a) {
+  show_options o = *given;
+  if (!o.models)
+    o.models = models_folder(a);
+  show_stage *stage = o.stage ? find_stage(o.stage) : NULL;
+  if (!stage)
+    return o.stage ? show_failed(STATUS_USAGE_WRONG, "there is no stage '%s'; retort show --help lists them", o.stage)
+                   : show_failed(STATUS_USAGE_WRONG, "which stage? --stage=NAME; retort show --help lists them");
+  text t = {0};
+  int status = stage(&o, a, &t);
+  int written = write_output(&t);
+  text_free(&t);
+  return status == STATUS_DONE ? written : status;
+}
+
+int command_show(int count, char **arguments) {
+  if (wants_help(count, arguments))
+    return print_help();
+  show_options o = {0};
+  o.overrides = calloc((size_t)count, sizeof *o.overrides);
+  if (!o.overrides)
+    memory_exhausted();
+  const option options[] = {
+      {.name = "--stage", .value = &o.stage},
+      {.name = "--of", .value = &o.of},
+      {.name = "--set", .list = o.overrides, .list_count = &o.override_count},
+      {.name = "--models", .value = &o.models},
+      {.name = "--cpu", .value = &o.cpu},
+      {.name = "--spans", .flag = &o.spans},
+      {.name = NULL},
+  };
+  int status = STATUS_USAGE_WRONG;
+  if (options_read(count, arguments, options, &o.file)) {
+    arena *a = arena_create();
+    status = show(&o, a);
+    arena_destroy(a);
+  }
+  free(o.overrides);
+  return status;
+}

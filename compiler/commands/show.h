@@ -1,0 +1,29 @@
+/* What the files of `retort show` share. */
+#ifndef RETORT_SHOW_H
+#define RETORT_SHOW_H
+
+#include "compiler/commands/command.h"
+
+typedef struct show_options {
+  const char *file, *stage, *of, *models, *cpu;
+  int override_count;
+  const char **overrides;
+  bool spans;
+} show_options;
+
+/* Appends what is on that arrow to `to`; returns an exit status, after a message when it is not STATUS_DONE. */
+typedef int show_stage(const show_options *o, arena *a, text *to);
+
+show_stage show_tokens, show_ast; /* show_source.c */
+show_stage show_typed, show_graph, show_grad;
+/* A pass by its name, with those before it on a program, alone on a graph's text (show_graph.c). */
+show_stage show_pass;
+show_stage show_kernels, show_memory, show_llvm, show_asm; /* show_code.c */
+
+/* The graph that the options mean (show_graph.c): of a file of graph text, itself; else of a program. With `passes`
+ * (only on a program) after all passes. NULL and *status after a message. */
+struct graph *show_find_graph(const show_options *o, arena *a, bool passes, int *status);
+/* A message on stderr; returns `status`. */
+int show_failed(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

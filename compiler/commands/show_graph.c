@@ -1,0 +1,148 @@
+#include "compiler/check/program.h"
+#include "compiler/commands/show.h"
+#include "compiler/passes/pass.h"
+#include <string.h>
+
+static bool is_graph_text(const char *path) {
+  size_t length = strlen(path);
+  return length > 6 && !strcmp(path + length - 6, ".graph");
+}
+
+static graph *read_graph(const show_options *o, arena *a, int *status) {
+  const char *error;
+  const source_file *file = source_read(a, o->file, &error);
+  if (!file) {
+    *status = show_failed(STATUS_INPUT_WRONG, "%s", error);
+    return NULL;
+  }
+  graph *g = graph_parse(a, file->text, file->length, &error);
+  if (!g)
+    *status = show_failed(STATUS_SOURCE_WRONG, "%s: %s", o->file, error);
+  return g;
+}
+
+static program *load(const show_options *o, arena *a, diagnostics *d) {
+  const program_options options = {.models = o->models, .override_count = o->override_count, .overrides = o->overrides};
+  return program_load(a, o->file, &options, d);
+}
+
+/* ---- which graph of a program ---- */
+
+static int find_stage(const program *p, const char *name) {
+  for (int i = 0; i < program_stage_count(p); i++)
+    if (!strcmp(program_stage_at(p, i)->name, name))
+      return i;
+  return -1;
+}
+
+static int find_model(const program *p, const char *name, size_t length) {
+  for (int i = 0; i < program_model_count(p); i++)
+    if (strlen(program_model_at(p, i)->name) == length && !strncmp(program_model_at(p, i)->name, name, length))
+      return i;
+  return -1;
+}
+
+/* A message that lists what there is. */
+static int nothing_named(const program *p, const char *name) {
+  text t = {0};
+  text_add(&t, "--of %s: no such stage or model; there are", name);
+  for (int i = 0; i < program_stage_count(p); i++)
+    text_add(&t, " %s", program_stage_at(p, i)->name);
+  for (int i = 0; i < program_model_count(p); i++)
+    for (int k = 0; k < program_model_at(p, i)->function_count; k++)
+      text_add(&t, " %s.%s", program_model_at(p, i)->name, program_model_at(p, i)->functions[k]);
+  int status = show_failed(STATUS_USAGE_WRONG, "%s", t.data);
+  text_free(&t);
+  return status;
+}
+
+/* `of` is a stage, MODEL.function or MODEL; NULL: the last stage, else the first model. */
+static graph *make_graph(program *p, const char *of, graph_extent extent, diagnostics *d, int *status) {
+  int stage = of ? find_stage(p, of) : program_stage_count(p) - 1;
+  if (stage >= 0)
+    return program_stage_graph(p, stage, extent, d);
+  const char *dot = of ? strchr(of, '.') : NULL;
+  int model = of ? find_model(p, of, dot ? (size_t)(dot - of) : strlen(of)) : program_model_count(p) ? 0 : -1;
+  const char *function = dot ? dot + 1 : "forward";
+  for (int k = 0; model >= 0 && k < program_model_at(p, model)->function_count; k++)
+    if (!strcmp(program_model_at(p, model)->functions[k], function))
+      return program_function_graph(p, model, function, false, d);
+  if (of)
+    *status = nothing_named(p, of);
+  else
+    *status = show_failed(STATUS_SOURCE_WRONG, "%s has neither a stage nor a model", program_path(p));
+  return NULL;
+}
+
+static graph *program_graph(const show_options *o, arena *a, graph_extent extent, int *status) {
+  diagnostics *d = diagnostics_create(a);
+  program *p = load(o, a, d);
+  graph *g = p && !diagnostics_error_count(d) ? make_graph(p, o->of, extent, d, status) : NULL;
+  int reported = report_diagnostics(d);
+  if (reported != STATUS_DONE)
+    *status = reported;
+  return reported == STATUS_DONE ? g : NULL;
+}
+
+graph *show_find_graph(const show_options *o, arena *a, bool passes_first, int *status) {
+  if (is_graph_text(o->file))
+    return read_graph(o, a, status);
+  graph *g = program_graph(o, a, GRAPH_JOINT, status);
+  return g && passes_first ? passes_run(g, NULL) : g;
+}
+
+/* ---- the arrows ---- */
+
+int show_typed(const show_options *o, arena *a, text *to) {
+  diagnostics *d = diagnostics_create(a);
+  program *p = load(o, a, d);
+  if (p)
+    program_print(p, to);
+  return report_diagnostics(d);
+}
+
+static int print_graph(const show_options *o, const graph *g, int status, text *to) {
+  if (g)
+    graph_print(g, o->spans, to);
+  return status;
+}
+
+int show_graph(const show_options *o, arena *a, text *to) {
+  int status = STATUS_DONE;
+  const graph *g = is_graph_text(o->file) ? read_graph(o, a, &status) : program_graph(o, a, GRAPH_FORWARD, &status);
+  return print_graph(o, g, status, to);
+}
+
+int show_grad(const show_options *o, arena *a, text *to) {
+  int status = STATUS_DONE;
+  const graph *g = show_find_graph(o, a, false, &status);
+  return print_graph(o, g, status, to);
+}
+
+static const pass *find_pass(const char *name) {
+  for (const pass *p = passes; p->name; p++)
+    if (!strcmp(p->name, name))
+      return p;
+  return NULL;
+}
+
+int show_pass(const show_options *o, arena *a, text *to) {
+  int status = STATUS_DONE;
+  const pass *p = find_pass(o->stage);
+  const graph *g = show_find_graph(o, a, false, &status);
+  if (!g)
+    return status;
+  if (p > passes && !is_graph_text(o->file))
+    g = passes_run(g, p[-1].name);
+  text before = {0};
+  graph_print(g, o->spans, &before);
+  const graph *result = p->run(g);
+  const char *wrong = graph_verify(result);
+  graph_print(result, o->spans, to);
+  if (wrong)
+    status = show_failed(STATUS_INTERNAL, "the graph is wrong after '%s': %s", p->name, wrong);
+  else if (!strcmp(before.data, to->data))
+    text_free(to), text_add(to, "(unchanged)\n");
+  text_free(&before);
+  return status;
+}
