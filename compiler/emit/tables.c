@@ -1,5 +1,6 @@
 /* The constants from which retort_step_run runs the step: retort.h's structures, member by member. */
 #include "compiler/emit/emitter.h"
+#include "compiler/emit/size.h"
 #include "runtime/core/retort.h"
 #include <string.h>
 
@@ -61,50 +62,13 @@ static LLVMValueRef constant_string(emitter *e, const char *string) {
 
 /* ---- sizes ---- */
 
-typedef struct code {
-  arena *arena;
-  int count; /* of integers: twice the operations */
-  int64_t *items;
-} code;
-
-static void add_code(code *c, retort_size_operation operation, int64_t operand) {
-  arena_append(c->arena, c->items, c->count, (int64_t)operation);
-  arena_append(c->arena, c->items, c->count, operand);
-}
-
-static void code_of_dim(code *c, const dim *d) {
-  if (!d->term_count)
-    add_code(c, RETORT_SIZE_CONSTANT, 0);
-  for (int i = 0; i < d->term_count; i++) {
-    const dim_term *term = &d->terms[i];
-    add_code(c, RETORT_SIZE_CONSTANT, term->coefficient);
-    for (int j = 0; j < term->factor_count; j++) {
-      const dim_factor *factor = term->factors[j];
-      if (factor->symbol) {
-        add_code(c, RETORT_SIZE_DIM, factor->symbol->index);
-      } else {
-        code_of_dim(c, factor->dividend);
-        add_code(c, RETORT_SIZE_FLOOR_DIVIDE, factor->divisor);
-      }
-      add_code(c, RETORT_SIZE_MULTIPLY, 0);
-    }
-    if (i)
-      add_code(c, RETORT_SIZE_ADD, 0);
-  }
-}
-
 static LLVMValueRef constant_size(tables *t, const dim *d, bool per_thread) {
   emitter *e = t->e;
-  code c = {.arena = e->arena};
-  code_of_dim(&c, d);
-  if (per_thread) {
-    add_code(&c, RETORT_SIZE_DIM, dim_symbol_count(e->step->dims));
-    add_code(&c, RETORT_SIZE_MULTIPLY, 0);
-  }
-  LLVMValueRef *items = arena_array(e->arena, LLVMValueRef, c.count);
-  for (int i = 0; i < c.count; i++)
-    items[i] = emitter_integer(e, c.items[i]);
-  return CONSTANT(t->size, constant_i32(e, c.count / 2), constant_array(e, e->type_i64, items, c.count, "size"));
+  retort_size size = size_of_dim(e->arena, d, per_thread, dim_symbol_count(e->step->dims));
+  LLVMValueRef *items = arena_array(e->arena, LLVMValueRef, 2 * size.count);
+  for (int i = 0; i < 2 * size.count; i++)
+    items[i] = emitter_integer(e, size.code[i]);
+  return CONSTANT(t->size, constant_i32(e, size.count), constant_array(e, e->type_i64, items, 2 * size.count, "size"));
 }
 
 /* ---- the signature ---- */

@@ -11,6 +11,8 @@ typedef struct compile_options {
   const char *cpu;   /* an LLVM CPU name; NULL: the host's. Features follow the name */
   bool interpret;    /* no code: the interpreter, in float32-rounded float64 */
   const char *cache; /* folder of the object cache; NULL: none */
+  bool only_object;  /* for a product: nothing is frozen, so that the object stands alone, and the CPU may be another
+                      * than this machine's */
 } compile_options;
 
 typedef struct executable executable;
@@ -21,15 +23,19 @@ executable *executable_create(const graph *g, const compile_options *options, co
 void executable_destroy(executable *e);
 
 /* Arrays of the signature are ordered: weights, inputs and states as the graph's input nodes of each kind stand in the
- * graph; outputs as its value outputs; dims as the symbols of its dim table (index order). Lives as long as the
- * executable. */
+ * graph, without those that the passes found unused; outputs as its value outputs; dims as the symbols of its dim table
+ * (index order). Lives as long as the executable. */
 const retort_signature *executable_signature(const executable *e);
-/* 0 or a retort_status. */
+/* Computes what depends on the weights alone, once for all calls until the next executable_prepare; weights in the
+ * order of the signature. Without it each call does so itself, as it must when weights change. 0 or a retort_status. */
+int executable_prepare(executable *e, const void *const *weights);
+/* 0 or a retort_status. Not at the same time from two threads, for the sake of prepared weights. */
 int executable_call(executable *e, const retort_call *call);
 size_t executable_workspace_size(const executable *e, const int64_t *dims, int threads);
 
 /* The object's bytes and its function's symbol: for `retort build`. Symbols: NAME (a retort_function) and
  * NAME_signature. */
 const void *executable_object(const executable *e, size_t *size);
+const char *executable_symbol(const executable *e);
 
 #endif

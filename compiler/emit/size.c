@@ -1,0 +1,44 @@
+/* Dimensions as the small programs of runtime/core. */
+#include "compiler/emit/size.h"
+
+typedef struct code {
+  arena *arena;
+  int count; /* of integers: twice the operations */
+  int64_t *items;
+} code;
+
+static void add(code *c, retort_size_operation operation, int64_t operand) {
+  arena_append(c->arena, c->items, c->count, (int64_t)operation);
+  arena_append(c->arena, c->items, c->count, operand);
+}
+
+static void add_dim(code *c, const dim *d) {
+  if (!d->term_count)
+    add(c, RETORT_SIZE_CONSTANT, 0);
+  for (int i = 0; i < d->term_count; i++) {
+    const dim_term *term = &d->terms[i];
+    add(c, RETORT_SIZE_CONSTANT, term->coefficient);
+    for (int j = 0; j < term->factor_count; j++) {
+      const dim_factor *factor = term->factors[j];
+      if (factor->symbol) {
+        add(c, RETORT_SIZE_DIM, factor->symbol->index);
+      } else {
+        add_dim(c, factor->dividend);
+        add(c, RETORT_SIZE_FLOOR_DIVIDE, factor->divisor);
+      }
+      add(c, RETORT_SIZE_MULTIPLY, 0);
+    }
+    if (i)
+      add(c, RETORT_SIZE_ADD, 0);
+  }
+}
+
+retort_size size_of_dim(arena *a, const dim *d, bool per_thread, int symbol_count) {
+  code c = {.arena = a};
+  add_dim(&c, d);
+  if (per_thread) {
+    add(&c, RETORT_SIZE_DIM, symbol_count);
+    add(&c, RETORT_SIZE_MULTIPLY, 0);
+  }
+  return (retort_size){.count = c.count / 2, .code = c.items};
+}
