@@ -1,0 +1,413 @@
+/* The loops of one row. Within a nest's body: first values into registers and accumulations, then what is added to
+ * memory, then stores; so a value may be stored over what the same element was computed from. */
+#include "compiler/kernel/lower.h"
+#include <math.h>
+
+/* ---- reductions ---- */
+
+static op step_operation(const node *n) {
+  return n->op == OP_reduce_sum ? OP_add : n->op == OP_reduce_min ? OP_minimum : OP_maximum;
+}
+
+/* What changes nothing; of argmax, what any number exceeds or equals. */
+static const value *identity(lowering *l, const node *n) {
+  dtype type = n->operands[0]->dtype;
+  double most = type == DTYPE_F32 ? INFINITY : type == DTYPE_I32 ? (double)INT32_MAX : (double)INT64_MAX;
+  double least = type == DTYPE_F32 ? -INFINITY : type == DTYPE_I32 ? (double)INT32_MIN : (double)INT64_MIN;
+  return value_number(l->b, n->op == OP_reduce_sum ? 0 : n->op == OP_reduce_min ? most : least, type);
+}
+
+static bool is_reduced(const node *n, int axis) {
+  for (int i = 0; i < n->attributes.axes.count; i++)
+    if (n->attributes.axes.axis[i] == axis)
+      return true;
+  return false;
+}
+
+/* Where the result of a reduction lies, for a place of its operand. */
+static places result_place(lowering *l, const root *r, const places *at) {
+  places p = *at;
+  for (int i = 0; i < r->space.rank; i++)
+    if (op_describe(r->node->op)->class == CLASS_REDUCTION && is_reduced(r->node, i))
+      p.axis[i] = place_of(l->b, subscript_constant(l->b, 0));
+  return p;
+}
+
+static bool sums_to_number(const lowering *l, const root *r) {
+  return r->reduce == REDUCE_ACROSS && dim_is_one(shape_elements(l->f->graph->dims, r->node->shape));
+}
+
+/* best = v, position = index where v is larger than all before; the first NaN wins. */
+static void lower_argmax_step(lowering *l, int best, int position, const value *v, const value *index) {
+  kernel_builder *b = l->b;
+  const value *old = value_register(b, best);
+  const value *larger = value_op(b, OP_less, DTYPE_BOOL, 2, (const value *[]){old, v});
+  if (v->dtype == DTYPE_F32) {
+    const value *nan = value_op(b, OP_not_equal, DTYPE_BOOL, 2, (const value *[]){v, v});
+    const value *first = value_op(b, OP_equal, DTYPE_BOOL, 2, (const value *[]){old, old});
+    const value *first_nan = value_op(b, OP_and, DTYPE_BOOL, 2, (const value *[]){nan, first});
+    larger = value_op(b, OP_or, DTYPE_BOOL, 2, (const value *[]){larger, first_nan});
+  }
+  int take = builder_register(b, DTYPE_BOOL);
+  builder_set(b, take, larger);
+  const value *taken = value_register(b, take);
+  const value *kept = value_register(b, position);
+  builder_set(b, position, value_op(b, OP_where, index->dtype, 3, (const value *[]){taken, index, kept}));
+  builder_set(b, best, value_op(b, OP_where, v->dtype, 3, (const value *[]){taken, v, old}));
+}
+
+/* ---- places ---- */
+
+/* The places of r's space: its rows by l->row, the axes behind by loop variables in order. */
+static places space_places(lowering *l, const root *r, const int *variables) {
+  places at = {0};
+  places_split(l->b, r->space.dims, r->outer, l->row, at.axis);
+  for (int i = r->outer; i < r->space.rank; i++)
+    at.axis[i] = place_of(l->b, dim_is_one(r->space.dims[i]) ? subscript_constant(l->b, 0)
+                                                             : subscript_variable(l->b, *variables++));
+  return at;
+}
+
+/* ---- bodies ---- */
+
+typedef struct body { /* of one nest */
+  const nest *nest;
+  int variables[RANK_MAX];
+  const value **values;                /* by position in the nest: what reductions accumulate */
+  int *accumulators, *argmax_position; /* registers */
+} body;
+
+static void store_result(lowering *l, const root *r, const places *at, const value *v) {
+  if (r->storage == STORAGE_FULL)
+    builder_store(l->b, root_parameter(l, r, true), root_offset(l, r, at), v);
+  else if (r->storage == STORAGE_SCRATCH)
+    builder_store(l->b, scratch_parameter(l, r, true), scratch_offset(l, r, at), v);
+}
+
+static void compute_pointwise(lowering *l, const root *r, const places *at) {
+  const value *v = lower_expression(l, r->node, at);
+  int number = builder_register(l->b, r->node->dtype);
+  builder_set(l->b, number, v);
+  l->registers[r->index] = number;
+}
+
+static void accumulate(lowering *l, const root *r, const body *in, int i, const places *at) {
+  const value *v = lower_node(l, r->node->operands[0], at);
+  in->values[i] = v;
+  if (in->accumulators[i] < 0)
+    return;
+  if (r->node->op == OP_argmax) {
+    const subscript *index = place_subscript(l->b, at->axis[r->node->attributes.axes.axis[0]]);
+    lower_argmax_step(l, in->accumulators[i], in->argmax_position[i], v, value_index(l->b, index, DTYPE_I32));
+  } else
+    builder_accumulate(l->b, in->accumulators[i], step_operation(r->node), v);
+}
+
+/* Adds to what lies in memory: a row's own result, or this part's share of a sum across rows. */
+static void accumulate_in_memory(lowering *l, const root *r, const value *v, const places *at) {
+  places to = result_place(l, r, at);
+  bool own = r->reduce == REDUCE_ACROSS || r->storage == STORAGE_SCRATCH;
+  int parameter = own ? scratch_parameter(l, r, true) : root_parameter(l, r, true);
+  const subscript *offset = own ? scratch_offset(l, r, &to) : root_offset(l, r, &to);
+  const value *old = value_load(l->b, parameter, offset);
+  builder_store(l->b, parameter, offset,
+                value_op(l->b, step_operation(r->node), r->node->dtype, 2, (const value *[]){old, v}));
+}
+
+static void lower_body(lowering *l, const body *in) {
+  const nest *n = in->nest;
+  int first = builder_statement_count(l->b);
+  for (int i = 0; i < n->root_count; i++) {
+    const root *r = n->roots[i];
+    places at = space_places(l, r, in->variables);
+    builder_where(l->b, r->node->where);
+    if (r->reduce == REDUCE_NOT)
+      compute_pointwise(l, r, &at);
+    else
+      accumulate(l, r, in, i, &at);
+  }
+  for (int i = 0; i < n->root_count; i++) {
+    const root *r = n->roots[i];
+    places at = space_places(l, r, in->variables);
+    builder_where(l->b, r->node->where);
+    if (r->reduce != REDUCE_NOT && in->accumulators[i] < 0)
+      accumulate_in_memory(l, r, in->values[i], &at);
+  }
+  for (int i = 0; i < n->root_count; i++) {
+    const root *r = n->roots[i];
+    places at = space_places(l, r, in->variables);
+    builder_where(l->b, r->node->where);
+    if (r->reduce == REDUCE_NOT)
+      store_result(l, r, &at, value_register(l->b, l->registers[r->index]));
+  }
+  builder_share(l->b, first);
+}
+
+/* ---- nests ---- */
+
+/* Accumulators in memory must not change with the innermost loop, if that is to run as a vector. */
+static bool is_independent(const lowering *l, const nest *n) {
+  for (int i = 0; i < n->root_count; i++) {
+    const root *r = n->roots[i];
+    if (r->node->op == OP_argmax)
+      return false;
+    int last = r->space.rank - 1;
+    while (last >= 0 && dim_is_one(r->space.dims[last]))
+      last--;
+    bool in_memory = r->reduce == REDUCE_MEMORY || (r->reduce == REDUCE_ACROSS && !sums_to_number(l, r));
+    if (in_memory && last >= 0 && is_reduced(r->node, last))
+      return false;
+  }
+  return true;
+}
+
+static void start_accumulator(lowering *l, const root *r, body *in, int i) {
+  in->accumulators[i] = builder_register(l->b, r->node->operands[0]->dtype);
+  builder_set(l->b, in->accumulators[i], identity(l, r->node));
+  if (r->node->op == OP_argmax) {
+    in->argmax_position[i] = builder_register(l->b, DTYPE_I32);
+    builder_set(l->b, in->argmax_position[i], value_number(l->b, 0, DTYPE_I32));
+  }
+}
+
+static int result_register(const root *r, const body *in, int i) {
+  return r->node->op == OP_argmax ? in->argmax_position[i] : in->accumulators[i];
+}
+
+static void open_loops(lowering *l, const nest *n, const int *variables, bool independent) {
+  for (int i = 0; i < n->rank; i++)
+    builder_loop(l->b, variables[i], subscript_constant(l->b, 0), subscript_dim(l->b, n->dims[i]), 1,
+                 independent && i == n->rank - 1);
+}
+
+static void close_loops(lowering *l, int count) {
+  for (int i = 0; i < count; i++)
+    builder_end(l->b);
+}
+
+/* Loops over what r keeps of a row (with REDUCE_MEMORY: its result), storing the identity. */
+static void clear_result(lowering *l, const root *r) {
+  places at = {0};
+  places_split(l->b, r->space.dims, r->outer, l->row, at.axis);
+  int loops = 0;
+  for (int i = r->outer; i < r->space.rank; i++) {
+    at.axis[i] = place_of(l->b, subscript_constant(l->b, 0));
+    if (dim_is_one(r->space.dims[i]) || is_reduced(r->node, i))
+      continue;
+    int variable = builder_variable(l->b);
+    at.axis[i] = place_of(l->b, subscript_variable(l->b, variable));
+    builder_loop(l->b, variable, subscript_constant(l->b, 0), subscript_dim(l->b, r->space.dims[i]), 1, true);
+    loops++;
+  }
+  store_result(l, r, &at, identity(l, r->node));
+  close_loops(l, loops);
+}
+
+/* Before the loops: registers and memory that are accumulated into. */
+static void begin_nest(lowering *l, body *in) {
+  for (int i = 0; i < in->nest->root_count; i++) {
+    const root *r = in->nest->roots[i];
+    in->accumulators[i] = -1;
+    builder_where(l->b, r->node->where);
+    if (r->reduce == REDUCE_MEMORY)
+      clear_result(l, r);
+    else if (r->reduce == REDUCE_ROW)
+      start_accumulator(l, r, in, i);
+    else if (sums_to_number(l, r) && in->nest->rank == 0)
+      in->accumulators[i] = l->parts[r->index];
+    else if (sums_to_number(l, r))
+      start_accumulator(l, r, in, i);
+  }
+}
+
+static void end_nest(lowering *l, const body *in) {
+  int zero[RANK_MAX] = {0};
+  for (int i = 0; i < in->nest->root_count; i++) {
+    const root *r = in->nest->roots[i];
+    builder_where(l->b, r->node->where);
+    if (r->reduce == REDUCE_NOT && in->nest->rank > 0)
+      l->registers[r->index] = -1;
+    if (sums_to_number(l, r) && in->nest->rank > 0)
+      builder_accumulate(l->b, l->parts[r->index], step_operation(r->node), value_register(l->b, in->accumulators[i]));
+    if (r->reduce != REDUCE_ROW)
+      continue;
+    places at = space_places(l, r, zero), to = result_place(l, r, &at);
+    l->registers[r->index] = result_register(r, in, i);
+    store_result(l, r, &to, value_register(l->b, l->registers[r->index]));
+  }
+}
+
+/* A reduction whose kept axes are loops of their own, outside. */
+static void lower_outer_reduction(lowering *l, body *in) {
+  const nest *n = in->nest;
+  const root *r = n->roots[0];
+  int axis[RANK_MAX], count = 0, kept = 0;
+  for (int i = r->outer; i < r->space.rank; i++)
+    if (!dim_is_one(r->space.dims[i]))
+      axis[count++] = i;
+  builder_where(l->b, r->node->where);
+  for (int i = 0; i < count; i++)
+    if (!is_reduced(r->node, axis[i])) {
+      builder_loop(l->b, in->variables[i], subscript_constant(l->b, 0), subscript_dim(l->b, n->dims[i]), 1, false);
+      kept++;
+    }
+  start_accumulator(l, r, in, 0);
+  int last = count - 1;
+  while (last >= 0 && !is_reduced(r->node, axis[last]))
+    last--;
+  for (int i = 0; i < count; i++)
+    if (is_reduced(r->node, axis[i]))
+      builder_loop(l->b, in->variables[i], subscript_constant(l->b, 0), subscript_dim(l->b, n->dims[i]), 1,
+                   i == last && r->node->op != OP_argmax);
+  lower_body(l, in);
+  close_loops(l, count - kept);
+  places at = space_places(l, r, in->variables), to = result_place(l, r, &at);
+  store_result(l, r, &to, value_register(l->b, result_register(r, in, 0)));
+  close_loops(l, kept);
+}
+
+static void lower_nest(lowering *l, const nest *n) {
+  arena *a = builder_arena(l->b);
+  body in = {.nest = n};
+  in.values = arena_array(a, const value *, n->root_count);
+  in.accumulators = arena_array(a, int, n->root_count);
+  in.argmax_position = arena_array(a, int, n->root_count);
+  for (int i = 0; i < n->rank; i++)
+    in.variables[i] = builder_variable(l->b);
+  l->generation++;
+  builder_take_cost(l->b);
+  if (n->alone)
+    lower_outer_reduction(l, &in);
+  else {
+    begin_nest(l, &in);
+    open_loops(l, n, in.variables, is_independent(l, n));
+    lower_body(l, &in);
+    close_loops(l, n->rank);
+    end_nest(l, &in);
+  }
+  dim_table *t = l->f->graph->dims;
+  const dim *cost = dim_constant(t, 1 + builder_take_cost(l->b));
+  l->row_work = dim_add(t, l->row_work, dim_multiply(t, cost, dims_product(t, n->dims, n->rank)));
+}
+
+void lower_row(lowering *l) {
+  l->row_work = dim_constant(l->f->graph->dims, 0);
+  for (int i = 0; i < l->g->nest_count; i++)
+    lower_nest(l, &l->g->nests[i]);
+  for (int i = 0; i < l->g->root_count; i++)
+    l->registers[l->g->roots[i]->index] = -1;
+}
+
+bool rows_are_vector(const lowering *l) {
+  for (int i = 0; i < l->g->nest_count; i++)
+    if (l->g->nests[i].rank > 0)
+      return false;
+  for (int i = 0; i < l->g->root_count; i++) {
+    const root *r = l->g->roots[i];
+    if (r->node->op == OP_argmax || (r->reduce == REDUCE_ACROSS && !sums_to_number(l, r)))
+      return false;
+  }
+  return true;
+}
+
+/* ---- sums across rows ---- */
+
+bool group_sums_across(const group *g) {
+  for (int i = 0; i < g->root_count; i++)
+    if (g->roots[i]->reduce == REDUCE_ACROSS)
+      return true;
+  return false;
+}
+
+/* Offset of element `index` in the share of a worker. */
+static const subscript *share_offset(lowering *l, const root *r, const subscript *worker, const subscript *index) {
+  const subscript *share = subscript_dim(l->b, l->f->buffers[r->scratch].elements);
+  return subscript_add(l->b, subscript_multiply(l->b, worker, share), index);
+}
+
+void lower_part_begin(lowering *l) {
+  const subscript *worker = subscript_variable(l->b, VARIABLE_WORKER);
+  for (int i = 0; i < l->g->root_count; i++) {
+    const root *r = l->g->roots[i];
+    if (r->reduce != REDUCE_ACROSS)
+      continue;
+    builder_where(l->b, r->node->where);
+    if (sums_to_number(l, r)) {
+      l->parts[r->index] = builder_register(l->b, r->node->dtype);
+      builder_set(l->b, l->parts[r->index], identity(l, r->node));
+      continue;
+    }
+    int variable = builder_variable(l->b);
+    const dim *elements = shape_elements(l->f->graph->dims, r->node->shape);
+    builder_loop(l->b, variable, subscript_constant(l->b, 0), subscript_dim(l->b, elements), 1, true);
+    builder_store(l->b, scratch_parameter(l, r, true), share_offset(l, r, worker, subscript_variable(l->b, variable)),
+                  identity(l, r->node));
+    builder_end(l->b);
+  }
+}
+
+void lower_chunk_begin(lowering *l) {
+  for (int i = 0; i < l->g->root_count; i++) {
+    const root *r = l->g->roots[i];
+    if (!sums_to_number(l, r))
+      continue;
+    l->chunks[r->index] = l->parts[r->index];
+    l->parts[r->index] = builder_register(l->b, r->node->dtype);
+    builder_where(l->b, r->node->where);
+    builder_set(l->b, l->parts[r->index], identity(l, r->node));
+  }
+}
+
+void lower_chunk_end(lowering *l) {
+  for (int i = 0; i < l->g->root_count; i++) {
+    const root *r = l->g->roots[i];
+    if (!sums_to_number(l, r))
+      continue;
+    builder_where(l->b, r->node->where);
+    builder_accumulate(l->b, l->chunks[r->index], step_operation(r->node), value_register(l->b, l->parts[r->index]));
+    l->parts[r->index] = l->chunks[r->index];
+  }
+}
+
+void lower_part_end(lowering *l) {
+  const subscript *worker = subscript_variable(l->b, VARIABLE_WORKER), *zero = subscript_constant(l->b, 0);
+  for (int i = 0; i < l->g->root_count; i++) {
+    const root *r = l->g->roots[i];
+    if (r->reduce != REDUCE_ACROSS || !sums_to_number(l, r))
+      continue;
+    builder_where(l->b, r->node->where);
+    builder_store(l->b, scratch_parameter(l, r, true), share_offset(l, r, worker, zero),
+                  value_register(l->b, l->parts[r->index]));
+  }
+}
+
+/* out[e] = share 0, then each further share is added in order. */
+static void finish_root(lowering *l, const root *r) {
+  kernel_builder *b = l->b;
+  const subscript *elements = subscript_dim(b, shape_elements(l->f->graph->dims, r->node->shape));
+  const subscript *zero = subscript_constant(b, 0);
+  int out = root_parameter(l, r, true), shares = scratch_parameter(l, r, false);
+  int each = builder_variable(b), worker = builder_variable(b), further = builder_variable(b);
+  builder_where(b, r->node->where);
+  builder_loop(b, each, zero, elements, 1, true);
+  const subscript *e = subscript_variable(b, each);
+  builder_store(b, out, e, value_load(b, shares, share_offset(l, r, zero, e)));
+  builder_end(b);
+  builder_loop(b, worker, subscript_constant(b, 1), subscript_variable(b, VARIABLE_PARTS), 1, false);
+  builder_loop(b, further, zero, elements, 1, true);
+  e = subscript_variable(b, further);
+  const value *both[] = {value_load(b, out, e),
+                         value_load(b, shares, share_offset(l, r, subscript_variable(b, worker), e))};
+  builder_store(b, out, e, value_op(b, step_operation(r->node), r->node->dtype, 2, both));
+  builder_end(b);
+  builder_end(b);
+}
+
+void lower_finish(lowering *l) {
+  if (!group_sums_across(l->g))
+    return;
+  builder_phase(l->b, NULL, NULL, l->g->roots[0]->node->where);
+  for (int i = 0; i < l->g->root_count; i++)
+    if (l->g->roots[i]->reduce == REDUCE_ACROSS)
+      finish_root(l, l->g->roots[i]);
+}
