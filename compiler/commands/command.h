@@ -12,7 +12,9 @@ enum {
   STATUS_USAGE_WRONG = 2,
   STATUS_INPUT_WRONG = 3,   /* a file, data or weights cannot be read or used */
   STATUS_OUTPUT_FAILED = 4, /* the output cannot be written */
-  STATUS_INTERNAL = 70      /* a fault of retort itself */
+  STATUS_NOT_FINITE = 5,    /* a loss is NaN or infinite */
+  STATUS_INTERNAL = 70,     /* a fault of retort itself */
+  STATUS_INTERRUPTED = 130  /* Ctrl-C */
 };
 
 typedef struct command {
@@ -26,6 +28,7 @@ extern const command commands[];
 
 int command_show(int count, char **arguments);
 int command_check(int count, char **arguments);
+int command_run(int count, char **arguments);
 
 /* ---- the command line ---- */
 

@@ -1,5 +1,4 @@
 /* `retort run`: reads the command line, checks everything that can be checked, then runs stage after stage. */
-#include "compiler/commands/run.h"
 #include "compiler/commands/run_state.h"
 #include "runtime/run/interrupt.h"
 #include "runtime/run/metrics.h"
@@ -9,10 +8,12 @@
 #include <unistd.h>
 
 static const char help[] =
-    "usage: retort run FILE [options]\n"
+    "retort run - trains, distils and evaluates as a file says\n"
     "\n"
-    "Trains, distils and evaluates as FILE says, and prints a table of the models.\n"
+    "USAGE\n"
+    "  retort run [options] FILE\n"
     "\n"
+    "OPTIONS\n"
     "  --set NAME=VALUE   replaces what the file says: student.layers=3, stage.predict.epochs=1,\n"
     "                     stage.predict.optimizer.lr=1e-3, a let's name; may be repeated\n"
     "  --seed N           random weights, order of rows, dropout (default 1)\n"
@@ -23,12 +24,12 @@ static const char help[] =
     "  --interpret        runs the reference interpreter in place of compiled code: slow\n"
     "  --models DIR       the standard library's folder\n"
     "\n"
-    "Data is looked for beside FILE, then in the folder that the environment variable RETORT_DATA names.\n"
-    "Ctrl-C ends a run after the current step with what is done saved.\n"
+    "Data is looked for beside FILE, then in the folder that the environment variable RETORT_DATA names. Ctrl-C ends\n"
+    "a run after the current step, with what is done saved; an output folder that was there stays as it was.\n"
     "\n"
-    "exit status: 0 done, 1 errors in the file, 2 wrong command line, 3 data or weights cannot be used,\n"
-    "4 the output cannot be written, 5 a loss is NaN or infinite, 70 a fault of retort itself, 71 out of memory,\n"
-    "130 interrupted\n";
+    "EXIT STATUS\n"
+    "  0 done, 1 errors in the file, 2 wrong command line, 3 data or weights cannot be used, 4 the output cannot be\n"
+    "  written, 5 a loss is NaN or infinite, 70 a fault of retort itself, 71 out of memory, 130 interrupted\n";
 
 /* ---- the command line ---- */
 
@@ -40,56 +41,25 @@ static bool parse_whole(const char *word, int64_t least, int64_t most, int64_t *
   return *word && !*end && !errno && number >= least && number <= most;
 }
 
-static bool take_option(run_options *o, const char *name, const char *value, failure *f) {
+static int default_threads(void) {
+  const char *wanted = getenv("OMP_NUM_THREADS");
   int64_t number;
-  if (strcmp(name, "--set") == 0) {
-    o->overrides[o->override_count++] = value;
-  } else if (strcmp(name, "--load") == 0) {
-    o->loads[o->load_count++] = value;
-  } else if (strcmp(name, "--out") == 0) {
-    o->out = value;
-  } else if (strcmp(name, "--cpu") == 0) {
-    o->compile.cpu = value;
-  } else if (strcmp(name, "--models") == 0) {
-    o->models = value;
-  } else if (strcmp(name, "--seed") == 0) {
-    if (!parse_whole(value, 0, INT64_MAX, &number))
-      return fail(f, "--seed %s: expected a whole number of 0 or more", value);
-    o->seed = (uint64_t)number;
-  } else if (strcmp(name, "--threads") == 0) {
-    if (!parse_whole(value, 1, 1024, &number))
-      return fail(f, "--threads %s: expected a number from 1 to 1024", value);
-    o->threads = (int)number;
-  } else {
-    return fail(f, "unknown option %s", name);
-  }
-  return true;
+  if (wanted && parse_whole(wanted, 1, 1024, &number))
+    return (int)number;
+  long online = sysconf(_SC_NPROCESSORS_ONLN);
+  return online > 1 ? (int)online : 1;
 }
 
-/* Options as `--name value` or `--name=value`. */
-static bool parse_options(int count, char **arguments, run_options *o, failure *f) {
-  for (int i = 1; i < count; i++) {
-    char *given = arguments[i];
-    if (strcmp(given, "--interpret") == 0) {
-      o->compile.interpret = true;
-    } else if (strncmp(given, "--", 2) != 0) {
-      if (o->file)
-        return fail(f, "more than one file: %s, %s", o->file, given);
-      o->file = given;
-    } else {
-      char *equals = strchr(given, '=');
-      char *name = equals ? strndup(given, (size_t)(equals - given)) : strdup(given);
-      const char *value = equals ? equals + 1 : i + 1 < count ? arguments[++i] : NULL;
-      if (!value)
-        fail(f, "%s needs a value", name);
-      else
-        take_option(o, name, value, f);
-      free(name);
-      if (f->text)
-        return false;
-    }
-  }
-  return o->file ? true : fail(f, "which file?");
+static bool parse_numbers(run_options *o, const char *seed, const char *threads, failure *f) {
+  int64_t number = 1;
+  if (seed && !parse_whole(seed, 0, INT64_MAX, &number))
+    return fail(f, "--seed %s: expected a whole number of 0 or more", seed);
+  o->seed = (uint64_t)number;
+  number = default_threads();
+  if (threads && !parse_whole(threads, 1, 1024, &number))
+    return fail(f, "--threads %s: expected a number from 1 to 1024", threads);
+  o->threads = (int)number;
+  return true;
 }
 
 /* ---- checks before anything runs ---- */
@@ -160,83 +130,87 @@ static bool check_data(const run_state *r, failure *f) {
 
 /* ---- the run ---- */
 
-static run_status run_experiment(run_state *r, failure *f) {
-  run_status status = RUN_DONE;
-  for (int i = 0; i < program_stage_count(r->program) && status == RUN_DONE; i++)
+static int run_experiment(run_state *r, failure *f) {
+  int status = STATUS_DONE;
+  for (int i = 0; i < program_stage_count(r->program) && status == STATUS_DONE; i++)
     status = run_one_stage(r, i, f);
-  for (int i = 0; i < program_evaluation_count(r->program) && status == RUN_DONE; i++)
+  for (int i = 0; i < program_evaluation_count(r->program) && status == STATUS_DONE; i++)
     status = run_one_evaluation(r, i, f);
-  for (int i = 0; i < program_export_count(r->program) && status == RUN_DONE && r->output; i++)
+  for (int i = 0; i < program_export_count(r->program) && status == STATUS_DONE && r->output; i++)
     if (!run_save_model(r, program_export_at(r->program, i), f))
-      status = RUN_OUTPUT_FAILED;
+      status = STATUS_OUTPUT_FAILED;
   return status;
 }
 
 /* Names the folder; what was done stays there when it did not finish. */
-static run_status end_output(run_state *r, run_status status, failure *f) {
-  static const char *const words[] = {[RUN_DONE] = "finished", [RUN_NOT_FINITE] = "a loss was not finite"};
-  const char *word = status == RUN_INTERRUPTED ? "interrupted" : status <= RUN_NOT_FINITE ? words[status] : NULL;
+static int end_output(run_state *r, int status, failure *f) {
+  static const char *const words[] = {[STATUS_DONE] = "finished", [STATUS_NOT_FINITE] = "a loss was not finite"};
+  const char *word = status == STATUS_INTERRUPTED ? "interrupted" : status <= STATUS_NOT_FINITE ? words[status] : NULL;
   failure own = {0};
   char *path = NULL;
   if (!word || !run_write_settings(r, word, &own)) {
     output_folder_abandon(r->output);
-  } else if (output_folder_end(r->output, status == RUN_DONE, &path, &own)) {
-    progress_say(r->progress, "%s: %s", status == RUN_DONE ? "written" : "what was done is kept", path);
+  } else if (output_folder_end(r->output, status == STATUS_DONE, &path, &own)) {
+    progress_say(r->progress, "%s: %s", status == STATUS_DONE ? "written" : "what was done is kept", path);
   }
   r->output = NULL;
   free(path);
   if (own.text) {
     failure_add(f, "%s%s", f->text ? "\n" : "", own.text);
-    status = status == RUN_DONE ? RUN_OUTPUT_FAILED : status;
+    status = status == STATUS_DONE ? STATUS_OUTPUT_FAILED : status;
   }
   failure_free(&own);
   return status;
 }
 
-static run_status run_checked(run_state *r, failure *f) {
+static int run_checked(run_state *r, failure *f) {
   if (!run_make_models(r, f) || !run_load_data(r, f) || !check_data(r, f))
-    return RUN_INPUT_WRONG;
+    return STATUS_INPUT_WRONG;
   if (r->options->out) {
     r->output = output_folder_begin(r->options->out, f);
     if (!r->output)
-      return RUN_OUTPUT_FAILED;
+      return STATUS_OUTPUT_FAILED;
   }
   interrupt_catch();
-  run_status status = run_experiment(r, f);
+  int status = run_experiment(r, f);
   if (r->output)
     status = end_output(r, status, f);
-  if (status == RUN_INTERRUPTED)
+  if (status == STATUS_DONE && (fflush(stdout) || ferror(stdout))) {
+    fail(f, "cannot write the table: %s", strerror(errno));
+    status = STATUS_OUTPUT_FAILED;
+  }
+  if (status == STATUS_INTERRUPTED)
     progress_say(r->progress, "interrupted");
   interrupt_release();
   return status;
 }
 
-static run_status run_program(run_state *r, failure *f) {
+static int run_program(run_state *r, failure *f) {
   const run_options *o = r->options;
-  const program_options options = {.models = o->models, .override_count = o->override_count, .overrides = o->overrides};
+  const program_options options = {.models = o->models ? o->models : models_folder(r->arena),
+                                   .override_count = o->override_count,
+                                   .overrides = o->overrides};
   r->program = program_load(r->arena, o->file, &options, r->diagnostics);
   bool good = r->program && diagnostics_error_count(r->diagnostics) == 0;
   bool experiment = good && program_name(r->program);
   good = good && (!experiment || make_graphs(r));
-  diagnostics_print(r->diagnostics, stderr, r->colour);
+  report_diagnostics(r->diagnostics);
   if (!good)
-    return RUN_SOURCE_WRONG;
+    return STATUS_SOURCE_WRONG;
   if (!experiment) {
     fail(f, "%s holds no experiment: there is nothing to run", o->file);
-    return RUN_SOURCE_WRONG;
+    return STATUS_SOURCE_WRONG;
   }
-  return check_metrics(r, f) ? run_checked(r, f) : RUN_SOURCE_WRONG;
+  return check_metrics(r, f) ? run_checked(r, f) : STATUS_SOURCE_WRONG;
 }
 
-static run_status run_with(const run_options *o) {
+static int run_with(const run_options *o) {
   failure f = {0};
-  bool terminal = isatty(STDERR_FILENO);
-  const char *no_colour = getenv("NO_COLOR");
   run_state r = {.options = o, .arena = arena_create(), .results = json_array()};
-  r.colour = terminal && isatty(STDOUT_FILENO) && !(no_colour && *no_colour);
+  r.colour = wants_color();
   r.diagnostics = diagnostics_create(r.arena);
-  r.progress = progress_create(stderr, terminal, r.colour);
-  run_status status = run_program(&r, &f);
+  r.progress = progress_create(stderr, isatty(STDERR_FILENO), r.colour);
+  int status = run_program(&r, &f);
   if (f.text)
     fprintf(stderr, "retort: %serror%s: %s\n", r.colour ? "\033[1;31m" : "", r.colour ? "\033[0m" : "", f.text);
   failure_free(&f);
@@ -248,30 +222,34 @@ static run_status run_with(const run_options *o) {
   return status;
 }
 
-static int default_threads(void) {
-  const char *wanted = getenv("OMP_NUM_THREADS");
-  int64_t number;
-  if (wanted && parse_whole(wanted, 1, 1024, &number))
-    return (int)number;
-  long online = sysconf(_SC_NPROCESSORS_ONLN);
-  return online > 1 ? (int)online : 1;
-}
-
 int command_run(int count, char **arguments) {
-  for (int i = 1; i < count; i++)
-    if (strcmp(arguments[i], "--help") == 0) {
-      fputs(help, stdout);
-      return RUN_DONE;
-    }
-  failure f = {0};
-  run_options o = {.seed = 1, .threads = default_threads(), .models = RETORT_MODELS};
+  if (wants_help(count, arguments)) {
+    fputs(help, stdout);
+    return fflush(stdout) ? STATUS_OUTPUT_FAILED : STATUS_DONE;
+  }
+  run_options o = {0};
+  const char *seed = NULL, *threads = NULL;
   o.overrides = memory_allocate((size_t)count, sizeof *o.overrides);
   o.loads = memory_allocate((size_t)count, sizeof *o.loads);
-  int status = RUN_USAGE_WRONG;
-  if (parse_options(count, arguments, &o, &f))
-    status = (int)run_with(&o);
-  else
-    fprintf(stderr, "retort run: %s\nusage: retort run FILE [options]; retort run --help says more\n", f.text);
+  const option options[] = {
+      {.name = "--set", .list = o.overrides, .list_count = &o.override_count},
+      {.name = "--load", .list = o.loads, .list_count = &o.load_count},
+      {.name = "--seed", .value = &seed},
+      {.name = "--threads", .value = &threads},
+      {.name = "--out", .value = &o.out},
+      {.name = "--cpu", .value = &o.compile.cpu},
+      {.name = "--models", .value = &o.models},
+      {.name = "--interpret", .flag = &o.compile.interpret},
+      {.name = NULL},
+  };
+  failure f = {0};
+  int status = STATUS_USAGE_WRONG;
+  if (options_read(count, arguments, options, &o.file)) {
+    if (parse_numbers(&o, seed, threads, &f))
+      status = run_with(&o);
+    else
+      fprintf(stderr, "retort run: %s; retort run --help says more\n", f.text);
+  }
   failure_free(&f);
   free(o.overrides);
   free(o.loads);

@@ -5,6 +5,7 @@
 #include "runtime/run/table.h"
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 enum { EVALUATION_BATCH = 64 };
@@ -13,6 +14,10 @@ enum { EVALUATION_BATCH = 64 };
 
 static int call_executable(void *context, const retort_call *call) {
   return executable_call(context, call);
+}
+
+static int prepare_executable(void *context, const void *const *weights) {
+  return executable_prepare(context, weights);
 }
 
 static size_t executable_workspace(void *context, const int64_t *dims, int threads) {
@@ -28,6 +33,7 @@ static executable *compile(const run_state *r, const graph *g, callable *functio
   }
   *function = (callable){.signature = executable_signature(e),
                          .call = call_executable,
+                         .prepare = prepare_executable,
                          .workspace_size = executable_workspace,
                          .context = e};
   return e;
@@ -71,21 +77,21 @@ static uint64_t stage_seed(const run_state *r, const program_stage *s) {
   return (r->options->seed + XXH3_64bits(s->name, strlen(s->name))) >> 1;
 }
 
-static run_status status_of(stage_result result) {
+static int status_of(stage_result result) {
   switch (result) {
   case STAGE_DONE:
-    return RUN_DONE;
+    return STATUS_DONE;
   case STAGE_INTERRUPTED:
-    return RUN_INTERRUPTED;
+    return STATUS_INTERRUPTED;
   case STAGE_NOT_FINITE:
-    return RUN_NOT_FINITE;
+    return STATUS_NOT_FINITE;
   case STAGE_FAILED:
-    return RUN_OUTPUT_FAILED;
+    return STATUS_OUTPUT_FAILED;
   }
-  return RUN_INTERNAL;
+  return STATUS_INTERNAL;
 }
 
-static run_status run_compiled(stage_context *c, const callable *step, failure *f) {
+static int run_compiled(stage_context *c, const callable *step, failure *f) {
   run_state *r = c->run;
   const program_stage *s = c->about;
   const dataset *data = r->data[s->data];
@@ -115,11 +121,11 @@ static run_status run_compiled(stage_context *c, const callable *step, failure *
                 .explain = explain_failure,
                 .context = c};
   stage_report report;
-  run_status status = status_of(stage_run(&work, &report, f));
+  int status = status_of(stage_run(&work, &report, f));
   failure saving = {0}; /* of the weights: the failure before it is told first */
-  if (r->output && status != RUN_OUTPUT_FAILED && report.steps > 0 && !run_save_model(r, s->student, &saving)) {
+  if (r->output && status != STATUS_OUTPUT_FAILED && report.steps > 0 && !run_save_model(r, s->student, &saving)) {
     failure_add(f, "%s%s", f->text ? "\n" : "", saving.text);
-    status = RUN_OUTPUT_FAILED;
+    status = STATUS_OUTPUT_FAILED;
   }
   failure_free(&saving);
   free(title);
@@ -127,18 +133,18 @@ static run_status run_compiled(stage_context *c, const callable *step, failure *
   return status;
 }
 
-run_status run_one_stage(run_state *r, int index, failure *f) {
+int run_one_stage(run_state *r, int index, failure *f) {
   const program_stage *s = program_stage_at(r->program, index);
   stage_context c = {.run = r, .about = s, .index = index, .set_count = s->teacher < 0 ? 3 : 4};
   callable step;
   executable *e = compile(r, r->stages[index], &step, f);
   if (!e)
-    return RUN_INTERNAL;
+    return STATUS_INTERNAL;
   c.sets[0] = r->models[s->student];
   c.sets[1] = run_make_weights(s->fit, s->fit_count, r->options->seed);
   c.sets[2] = run_make_weights(s->states, s->state_count, r->options->seed);
   c.sets[3] = s->teacher < 0 ? NULL : r->models[s->teacher];
-  run_status status = run_compiled(&c, &step, f);
+  int status = run_compiled(&c, &step, f);
   weight_set_free(c.sets[1]);
   weight_set_free(c.sets[2]);
   executable_destroy(e);
@@ -147,13 +153,13 @@ run_status run_one_stage(run_state *r, int index, failure *f) {
 
 /* ---- evaluations ---- */
 
-static run_status evaluate_model(run_state *r, const program_evaluation *v, const struct evaluated_model *m,
-                                 double *scores, table_row *row, failure *f) {
+static int evaluate_model(run_state *r, const program_evaluation *v, const struct evaluated_model *m, double *scores,
+                          table_row *row, failure *f) {
   const dataset *data = r->data[v->data];
   callable forward;
   executable *e = compile(r, r->forwards[m->model], &forward, f);
   if (!e)
-    return RUN_INTERNAL;
+    return STATUS_INTERNAL;
   evaluation_result result;
   bool good = evaluation_run(&(evaluation){.forward = forward,
                                            .weights = r->models[m->model],
@@ -170,7 +176,7 @@ static run_status evaluate_model(run_state *r, const program_evaluation *v, cons
                      .milliseconds = result.milliseconds};
   free(result.predictions);
   executable_destroy(e);
-  return good ? RUN_DONE : f->text ? RUN_INTERNAL : RUN_INTERRUPTED;
+  return good ? STATUS_DONE : f->text ? STATUS_INTERNAL : STATUS_INTERRUPTED;
 }
 
 static void note_result(run_state *r, const program_evaluation *v, const struct evaluated_model *m,
@@ -200,22 +206,22 @@ static int reference_row(const run_state *r, const program_evaluation *v) {
   return -1;
 }
 
-run_status run_one_evaluation(run_state *r, int index, failure *f) {
+int run_one_evaluation(run_state *r, int index, failure *f) {
   const program_evaluation *v = program_evaluation_at(r->program, index);
   table_row *rows = memory_allocate((size_t)v->model_count, sizeof *rows);
   double *scores = memory_allocate((size_t)(v->model_count * v->metric_count), sizeof *scores);
-  run_status status = RUN_DONE;
-  for (int i = 0; i < v->model_count && status == RUN_DONE; i++) {
+  int status = STATUS_DONE;
+  for (int i = 0; i < v->model_count && status == STATUS_DONE; i++) {
     status = evaluate_model(r, v, &v->models[i], scores + i * v->metric_count, &rows[i], f);
-    if (status == RUN_DONE)
+    if (status == STATUS_DONE)
       note_result(r, v, &v->models[i], &rows[i]);
   }
-  if (status == RUN_DONE) {
+  if (status == STATUS_DONE) {
     char *title = memory_print("on %s (%lld rows)", program_data_at(r->program, v->data)->name,
                                (long long)r->data[v->data]->count);
     fputc('\n', stdout);
-    table_print(stdout, r->colour, title, v->metric_count, v->metrics, v->model_count, rows, reference_row(r, v));
-    fflush(stdout);
+    table_print(stdout, r->colour && isatty(STDOUT_FILENO), title, v->metric_count, v->metrics, v->model_count, rows,
+                reference_row(r, v));
     free(title);
   }
   free(rows);

@@ -2,20 +2,10 @@
 #ifndef RETORT_RUN_STATE_H
 #define RETORT_RUN_STATE_H
 #include "compiler/check/program.h"
+#include "compiler/commands/command.h"
 #include "compiler/link/executable.h"
 #include "runtime/run/output.h"
 #include "runtime/run/stage.h"
-
-typedef enum {
-  RUN_DONE = 0,
-  RUN_SOURCE_WRONG = 1,      /* errors in the file, or in --set */
-  RUN_USAGE_WRONG = 2,       /* the command line */
-  RUN_INPUT_WRONG = 3,       /* data, vocabulary, weights that cannot be used */
-  RUN_OUTPUT_FAILED = 4,     /* the output folder */
-  RUN_NOT_FINITE = 5,        /* a loss is NaN or infinite */
-  RUN_INTERNAL = 70,         /* a fault of this program */
-  RUN_INTERRUPTED = 128 + 2, /* Ctrl-C */
-} run_status;
 
 typedef struct run_options {
   const char *file, *out, *models;
@@ -64,10 +54,10 @@ bool run_check_fields(const dataset *data, const graph *g, int64_t classes, fail
 weight_set *run_make_weights(const model_parameter *parameters, int count, uint64_t seed);
 void run_free_data(run_state *r);
 
-/* ---- run_stage.c ---- */
+/* ---- run_stage.c; each returns a status of command.h ---- */
 
-run_status run_one_stage(run_state *r, int index, failure *f);
-run_status run_one_evaluation(run_state *r, int index, failure *f);
+int run_one_stage(run_state *r, int index, failure *f);
+int run_one_evaluation(run_state *r, int index, failure *f);
 
 /* ---- run_output.c ---- */
 

@@ -114,6 +114,9 @@ binding *binding_create(const callable *function, int set_count, weight_set *con
     b->states[i] = find_data(b, &s->states[i], set_count, sets, f);
   for (int i = 0; i < s->input_count && !f->text; i++)
     check_input(b, &s->inputs[i], f);
+  int status = !f->text && function->prepare ? function->prepare(function->context, b->weights) : RETORT_OK;
+  if (status != RETORT_OK)
+    fail(f, "%s: preparing its weights gave error %d", s->name, status);
   if (!f->text)
     return b;
   binding_free(b);

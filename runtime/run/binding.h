@@ -10,6 +10,8 @@ typedef struct callable {
   const retort_signature *signature;
   int (*call)(void *context, const retort_call *call);
   size_t (*workspace_size)(void *context, const int64_t *dims, int threads);
+  /* May be NULL: computes what depends on the weights (not the states) alone, once for all calls of a binding. */
+  int (*prepare)(void *context, const void *const *weights);
   void *context;
 } callable;
 
@@ -17,7 +19,8 @@ typedef struct binding binding;
 
 /* Weights and states are looked up in `sets` by input name and must agree in type and shape; inputs are the batch's
  * fields ids, types, label, NAME.lengths, and step, steps, key. NULL after a failure (which lists what was not found).
- * The sets and what the callable points to must outlive the binding. */
+ * The sets and what the callable points to must outlive the binding; weights must keep
+ * their values. */
 binding *binding_create(const callable *function, int set_count, weight_set *const *sets, int threads, failure *f);
 void binding_free(binding *b);
 

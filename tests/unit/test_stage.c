@@ -158,7 +158,10 @@ static stage_result run(fixture *x, int64_t steps, stage_report *report, failure
   static const stage_term terms[] = {{"square", "loss.square"}};
   const stage s = {.name = "fit",
                    .title = "train m with square",
-                   .step = {&step_signature, call_step, no_workspace, &x->behaviour},
+                   .step = {.signature = &step_signature,
+                            .call = call_step,
+                            .workspace_size = no_workspace,
+                            .context = &x->behaviour},
                    .set_count = 1,
                    .changed_count = 1,
                    .sets = &x->weights,
@@ -262,7 +265,7 @@ static void names_that_are_not_there(void **state) {
   open_fixture(&x);
   failure f = {0};
   weight_set *other = weight_set_create(1, &(weight){.path = "w", .input = "n/w", .dtype = RETORT_F32});
-  callable forward = {&forward_signature, call_forward, no_workspace, NULL};
+  callable forward = {.signature = &forward_signature, .call = call_forward, .workspace_size = no_workspace};
   assert_null(binding_create(&forward, 1, &other, 1, &f));
   assert_string_equal(f.text, "forward: nothing is known under the name 'm/w'");
   failure_free(&f);
@@ -290,11 +293,12 @@ static void predicts_in_the_sets_order(void **state) {
   failure f = {0};
   evaluation_result got;
   *(float *)x.weights->items[0].data = 2.5f;
-  const evaluation e = {.forward = {&forward_signature, call_forward, no_workspace, NULL},
-                        .weights = x.weights,
-                        .data = &x.data,
-                        .batch = BATCH,
-                        .threads = 1};
+  const evaluation e = {
+      .forward = {.signature = &forward_signature, .call = call_forward, .workspace_size = no_workspace},
+      .weights = x.weights,
+      .data = &x.data,
+      .batch = BATCH,
+      .threads = 1};
   assert_true(evaluation_run(&e, &got, &f));
   assert_int_equal(got.classes, 2);
   for (int i = 0; i < ROWS; i++)
