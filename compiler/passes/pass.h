@@ -27,9 +27,6 @@ graph *pass_freeze(const graph *g);
  */
 graph *passes_run(const graph *g, const char *until);
 
-/* The pass of that name alone, for looking at it and for tests (NULL: there is none). */
-const pass *pass_by_name(const char *name);
-
 /* needed[id] is true for what an output, an update or a ragged dimension's lengths need. In the arena. */
 bool *pass_needed(const graph *g);
 

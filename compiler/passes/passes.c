@@ -50,10 +50,3 @@ graph *passes_run(const graph *g, const char *until) {
   }
   return result;
 }
-
-const pass *pass_by_name(const char *name) {
-  for (const pass *p = passes; p->name; p++)
-    if (strcmp(p->name, name) == 0)
-      return p;
-  return NULL;
-}
