@@ -100,15 +100,19 @@ static bool same_attributes(const node *a, const node *b) {
   return same;
 }
 
+bool pass_same_operation(const node *a, const node *b) {
+  return a->op == b->op && a->dtype == b->dtype && a->operand_count == b->operand_count &&
+         shape_equal(a->shape, b->shape) && same_attributes(a, b);
+}
+
 static bool same_node(const node *a, const node *b, node *const *operands) {
-  if (a->op != b->op || a->dtype != b->dtype || a->operand_count != b->operand_count ||
-      !shape_equal(a->shape, b->shape))
+  if (!pass_same_operation(a, b))
     return false;
   bool swap_a = swapped(a->op, a->operands), swap_b = swapped(b->op, operands);
   for (int i = 0; i < a->operand_count; i++)
     if (a->operands[swap_a ? 1 - i : i] != operands[swap_b ? 1 - i : i])
       return false;
-  return same_attributes(a, b);
+  return true;
 }
 
 static node *find_or_copy(void *context, graph *to, const node *old, node **operands) {

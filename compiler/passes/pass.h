@@ -30,4 +30,7 @@ graph *passes_run(const graph *g, const char *until);
 /* needed[id] is true for what an output, an update or a ragged dimension's lengths need. In the arena. */
 bool *pass_needed(const graph *g);
 
+/* Equal in all but the operands: operation, type, shape, attributes. No two inputs are. */
+bool pass_same_operation(const node *a, const node *b);
+
 #endif

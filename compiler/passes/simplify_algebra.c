@@ -1,6 +1,7 @@
 /* Simplify: algebra of the pointwise operations, as rows of text. Operations are those of ops.def; a letter stands for
  * any value, the same letter for the same value; a number for that number in any shape. Commutative operations match
  * in both orders. Rows are tried from the top. */
+#include "compiler/passes/pass.h"
 #include "compiler/passes/simplify.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -124,6 +125,17 @@ static bool commutes(op o) {
          o == OP_and || o == OP_or;
 }
 
+/* Equal views of one value are one value, though each reader has its own node until cse. */
+static bool same_value(const node *x, const node *y) {
+  if (x == y)
+    return true;
+  op_class class = op_describe(x->op)->class;
+  bool same = (class == CLASS_MOVEMENT || class == CLASS_LEAF) && pass_same_operation(x, y);
+  for (int i = 0; i < x->operand_count && same; i++)
+    same = same_value(x->operands[i], y->operands[i]);
+  return same;
+}
+
 static bool match(const pattern *p, node *n, binding *b);
 
 static bool match_operands(const pattern *p, node *n, binding *b, bool exchanged) {
@@ -143,7 +155,7 @@ static bool match(const pattern *p, node *n, binding *b) {
   case PATTERN_VARIABLE:
     if (!b->values[p->variable])
       b->values[p->variable] = n;
-    return b->values[p->variable] == n;
+    return same_value(b->values[p->variable], n);
   case PATTERN_OP:
     return n->op == p->op && (match_operands(p, n, b, false) || (commutes(p->op) && match_operands(p, n, b, true)));
   }
