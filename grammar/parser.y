@@ -6,7 +6,7 @@
 %define api.location.type {span}
 %define parse.error custom
 %define parse.lac full
-%define lr.default-reduction accepting /* so that recovery skips to what can follow */
+%define lr.default-reduction consistent /* so that recovery skips to what can follow */
 %locations
 %param { parser *p }
 
@@ -140,10 +140,11 @@ declaration:
 ;
 
 /* What follows an error in the head of something that has a body: the body's own errors are still worth a message. */
-lost_members: %empty | member_block;
-lost_block: %empty | block;
-lost_items: %empty | '{' items '}';
-lost_stage: %empty | '{' work settings '}';
+lost_members: %empty | recovered member_block;
+lost_block: %empty | recovered block;
+lost_items: %empty | recovered '{' items '}';
+lost_stage: %empty | recovered '{' work settings '}';
+recovered: %empty { yyerrok; };
 
 parameters: '(' ')' { $$ = (parameter_list){0}; } | '(' parameter_list ')' { $$ = $2; } | '(' parameter_list ',' ')' { $$ = $2; };
 parameter_list:
@@ -303,6 +304,7 @@ item:
     if ($$)
       $$->where = @$, $$->name = $NAME, $$->name_where = @NAME, $$->setting_count = $settings.count,
       $$->settings = $settings.items; }
+| STAGE NAME '{' '}'[end] { empty_stage(p, @end); $$ = NULL; }
 | STAGE error lost_stage { $$ = NULL; yyerrok; }
 | EVALUATE labelled_list[models] ON named WITH names[metrics] {
     $$ = ITEM(@$, .kind = ITEM_EVALUATE, .name_count = $models.count, .names = $models.items, .on = $named,

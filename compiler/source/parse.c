@@ -2,6 +2,7 @@
 
 int parser_lex(PARSER_STYPE *value, PARSER_LTYPE *where, parser *p) {
   while (p->next_problem < p->tokens.problem_count && p->tokens.problems[p->next_problem].before <= p->next) {
+    p->problem = p->next;
     const token_problem *problem = &p->tokens.problems[p->next_problem++];
     diagnostic *e = diagnostic_error(p->diagnostics, problem->where, "%s", problem->message);
     if (problem->opened.file)
@@ -45,8 +46,13 @@ void parser_declare(parser *p, declaration *d) {
     arena_append(p->arena, p->result->declarations, p->result->declaration_count, d);
 }
 
+void empty_stage(parser *p, span where) {
+  diagnostic_error(p->diagnostics, where, "expected 'train' or 'distill', found '}'");
+}
+
 file_syntax *parse_file(arena *a, const source_file *file, diagnostics *d) {
-  parser p = {.arena = a, .diagnostics = d, .tokens = read_tokens(a, file), .result = arena_new(a, file_syntax)};
+  parser p = {
+      .arena = a, .diagnostics = d, .tokens = read_tokens(a, file), .problem = -1, .result = arena_new(a, file_syntax)};
   p.result->file = file;
   parser_parse(&p);
   return p.result;

@@ -14,6 +14,8 @@ void parser_error(const PARSER_LTYPE *where, parser *p, const char *message);
 span span_behind(span where);
 void parser_use(parser *p, span where, const char *name);
 void parser_declare(parser *p, declaration *d); /* NULL: it was wrong */
+/* Reports a stage without work; `where` is its closing brace. */
+void empty_stage(parser *p, span where);
 
 /* «expected X or Y, found Z» at the token taken last, with what may help; then moves the parser's input to where it can
  * go on: the end of the statement, or the body of what the statement heads. */

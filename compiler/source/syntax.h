@@ -13,6 +13,7 @@ typedef struct parser {
   int next;         /* the token that parser_lex gives next */
   int last;         /* the one that it gave last */
   int next_problem; /* of the tokens', not yet reported */
+  int problem;      /* the token at which the last of them was reported; -1: none yet */
   file_syntax *result;
 } parser;
 

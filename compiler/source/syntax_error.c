@@ -63,6 +63,10 @@ static bool applies(const group *g, wanted w) {
   return true;
 }
 
+static const char *called(const char *name) {
+  return !strcmp(name, "name") ? "a name" : !strcmp(name, "string") ? "a string" : name;
+}
+
 /* The expected tokens in few words: groups by their names, the rest as they are. */
 static void add_expected(text *t, wanted w) {
   const char *shown[GROUP_COUNT + SHOWN_MAX];
@@ -80,7 +84,7 @@ static void add_expected(text *t, wanted w) {
   }
   for (int j = 0; j < w.count && j < 512 && count < SHOWN_MAX; j++)
     if (!absorbed[j])
-      shown[count++] = !strcmp(w.names[j], "name") ? "a name" : w.names[j];
+      shown[count++] = called(w.names[j]);
   for (int i = 0; i < count; i++)
     text_add(t, "%s%s", !i ? "" : i == count - 1 ? " or " : ", ", shown[i]);
   if (!count)
@@ -143,7 +147,10 @@ static void add_hint(situation s, diagnostic *e) {
   const char *keyword = meant_keyword(s);
   if (keyword)
     diagnostic_hint(e, "did you mean '%s'?", keyword);
-  else if (found->kind >= TOKEN_USE && found->kind <= TOKEN_EXPORT && wants(s.wanted, "name"))
+  else if (found->kind == TOKEN_NAME && starts_statement(s, s.at) && word_keyword(found->value.name) != TOKEN_NAME)
+    diagnostic_hint(e, "behind '%s' a name is missing", found->value.name);
+  else if (found->kind >= TOKEN_USE && found->kind <= TOKEN_EXPORT && wants(s.wanted, "name") &&
+           !starts_statement(s, s.at))
     diagnostic_hint(e, "'%s' is a keyword; a name has to be another word", found->value.name);
   else if (found->kind == '=' && (first == TOKEN_IF || first == TOKEN_ELSE))
     diagnostic_hint(e, "'==' compares");
@@ -191,6 +198,8 @@ void syntax_error(parser *p, const char *const *expected, int count) {
   while (s.first > 0 && !starts_statement(s, s.first))
     s.first--;
   p->next = recovery_point(s, p->tokens.count);
+  if (p->problem >= s.first) /* the statement's text is wrong already */
+    return;
   if (diagnostics_error_count(p->diagnostics) >= DIAGNOSTIC_ERRORS_MAX) {
     diagnostic_error(p->diagnostics, s.tokens[s.at].where, "syntax error"); /* only counted */
     return;
