@@ -13,9 +13,16 @@ static void philox(uint32_t counter[4], uint32_t key_low, uint32_t key_high) {
   }
 }
 
-float retort_uniform(const int64_t key[2], uint32_t site, uint64_t position) {
+void retort_uniform_block(const int64_t key[2], uint32_t site, uint64_t block, float numbers[4]) {
   uint64_t seed = (uint64_t)key[0], step = (uint64_t)key[1];
-  uint32_t counter[4] = {(uint32_t)(position / 4), (uint32_t)step, site, (uint32_t)(step >> 32)};
+  uint32_t counter[4] = {(uint32_t)block, (uint32_t)step, site, (uint32_t)(step >> 32)};
   philox(counter, (uint32_t)seed, (uint32_t)(seed >> 32));
-  return (float)(counter[position % 4] >> 8) * 0x1p-24f;
+  for (int word = 0; word < 4; word++)
+    numbers[word] = (float)(counter[word] >> 8) * 0x1p-24f;
+}
+
+float retort_uniform(const int64_t key[2], uint32_t site, uint64_t position) {
+  float numbers[4];
+  retort_uniform_block(key, site, position / 4, numbers);
+  return numbers[position % 4];
 }

@@ -147,6 +147,8 @@ void retort_scatter_add(float *out, int64_t begin, int64_t end, int64_t width, c
  * key[0] = seed, key[1] = step. counter = (position / 4, step low, site, step high), key = seed; word position % 4.
  * Emitted code inlines the same. */
 float retort_uniform(const int64_t key[2], uint32_t site, uint64_t position);
+/* The numbers at positions 4 block … 4 block + 3. */
+void retort_uniform_block(const int64_t key[2], uint32_t site, uint64_t block, float numbers[4]);
 
 #ifdef __cplusplus
 }

@@ -45,26 +45,40 @@ void weight_set_free(weight_set *set) {
   free(set);
 }
 
-/* Box and Muller: two uniform numbers give one normal one; 1 - u is never zero. */
-static double normal(const int64_t key[2], uint32_t site, uint64_t position) {
-  double u = retort_uniform(key, site, 2 * position), v = retort_uniform(key, site, 2 * position + 1);
-  return sqrt(-2 * log(1 - u)) * cos(2 * 3.14159265358979323846 * v);
+/* Box and Muller: two uniform numbers give two normal ones; 1 - u is never zero. */
+static void normal_pair(const float uniform[2], double normal[2]) {
+  double radius = sqrt(-2 * log(1 - (double)uniform[0])), angle = 2 * 3.14159265358979323846 * (double)uniform[1];
+  normal[0] = radius * cos(angle);
+  normal[1] = radius * sin(angle);
 }
 
-static double initial_value(const weight *w, const int64_t key[2], uint32_t site, uint64_t position) {
-  switch (w->initial) {
-  case WEIGHT_ZEROS:
-    return 0;
-  case WEIGHT_ONES:
-    return 1;
-  case WEIGHT_CONSTANT:
-    return w->a;
-  case WEIGHT_NORMAL:
-    return w->b + w->a * normal(key, site, position);
-  case WEIGHT_UNIFORM:
-    return w->a + (w->b - w->a) * (double)retort_uniform(key, site, position);
+/* The values of elements 4 block … 4 block + 3. */
+static void initial_block(const weight *w, const int64_t key[2], uint32_t site, uint64_t block, double values[4]) {
+  float uniform[4] = {0};
+  if (w->initial == WEIGHT_NORMAL || w->initial == WEIGHT_UNIFORM)
+    retort_uniform_block(key, site, block, uniform);
+  if (w->initial == WEIGHT_NORMAL) {
+    normal_pair(uniform, values);
+    normal_pair(uniform + 2, values + 2);
   }
-  return 0;
+  for (int i = 0; i < 4; i++)
+    switch (w->initial) {
+    case WEIGHT_ZEROS:
+      values[i] = 0;
+      break;
+    case WEIGHT_ONES:
+      values[i] = 1;
+      break;
+    case WEIGHT_CONSTANT:
+      values[i] = w->a;
+      break;
+    case WEIGHT_NORMAL:
+      values[i] = w->b + w->a * values[i];
+      break;
+    case WEIGHT_UNIFORM:
+      values[i] = w->a + (w->b - w->a) * (double)uniform[i];
+      break;
+    }
 }
 
 static void set_element(const weight *w, int64_t i, double value) {
@@ -90,8 +104,12 @@ void weight_set_initialize(weight_set *set, uint64_t seed) {
     const weight *w = &set->items[k];
     uint32_t site = (uint32_t)XXH3_64bits(w->path, strlen(w->path));
     int64_t count = weight_count(w);
-    for (int64_t i = 0; i < count; i++)
-      set_element(w, i, initial_value(w, key, site, (uint64_t)i));
+    double values[4] = {0};
+    for (int64_t i = 0; i < count; i++) {
+      if (i % 4 == 0)
+        initial_block(w, key, site, (uint64_t)i / 4, values);
+      set_element(w, i, values[i % 4]);
+    }
   }
 }
 
