@@ -18,10 +18,21 @@ typedef struct hash_table {
   slot *slots;
 } hash_table;
 
+/* What was computed before: shapes are checked over and over with the same few sizes. */
+typedef enum { RESULT_SUM, RESULT_DIFFERENCE, RESULT_PRODUCT } result_kind;
+
+typedef struct known_result {
+  result_kind kind;
+  const dim *a, *b, *result;
+} known_result;
+
+enum { SMALL_CONSTANTS = 16 };
+
 struct dim_table {
   arena *arena;
   int dim_count;
-  hash_table dims, factors, symbols_by_name;
+  hash_table dims, factors, symbols_by_name, results;
+  const dim *small[SMALL_CONSTANTS];
   int symbol_count;
   const dim_symbol **symbols;
   const dim *too_large;
@@ -219,6 +230,11 @@ static const dim *intern(dim_table *t, const polynomial *p) {
   return d;
 }
 
+static bool same_question(const void *item, const void *wanted) {
+  const known_result *known = item, *asked = wanted;
+  return known->kind == asked->kind && known->a == asked->a && known->b == asked->b;
+}
+
 /* ---- atoms ---- */
 
 static bool same_factor(const void *item, const void *wanted) {
@@ -282,11 +298,17 @@ const dim_symbol *dim_symbol_at(const dim_table *t, int index) {
 }
 
 const dim *dim_constant(dim_table *t, int64_t value) {
+  bool small = value >= 0 && value < SMALL_CONSTANTS;
+  if (small && t->small[value])
+    return t->small[value];
   polynomial p;
   p.too_large = false;
   p.count = value != 0;
   p.terms[0] = (monomial){.coefficient = value};
-  return intern(t, &p);
+  const dim *d = intern(t, &p);
+  if (small)
+    t->small[value] = d;
+  return d;
 }
 
 const dim *dim_named(dim_table *t, const char *name) {
@@ -324,25 +346,43 @@ static const dim *combine(dim_table *t, const dim *a, const dim_term *scale, con
   return intern(t, &p);
 }
 
-const dim *dim_add(dim_table *t, const dim *a, const dim *b) {
-  return combine(t, a, &one, b);
-}
-
-const dim *dim_subtract(dim_table *t, const dim *a, const dim *b) {
-  return combine(t, a, &minus_one, b);
-}
-
-const dim *dim_multiply(dim_table *t, const dim *a, const dim *b) {
-  if (a->term_count == 0 || b->term_count == 0)
-    return dim_constant(t, 0);
-  if (a == t->too_large || b == t->too_large)
-    return t->too_large;
+static const dim *multiply(dim_table *t, const dim *a, const dim *b) {
   polynomial p;
   p.too_large = false;
   p.count = 0;
   for (int i = 0; i < a->term_count; i++)
     polynomial_add_product(&p, &a->terms[i], b);
   return intern(t, &p);
+}
+
+static const dim *look_up_or_compute(dim_table *t, result_kind kind, const dim *a, const dim *b) {
+  known_result asked = {.kind = kind, .a = a, .b = b};
+  uint64_t hash = hash_mix(hash_mix(kind, (uintptr_t)a), (uintptr_t)b);
+  const known_result *known = hash_table_find(&t->results, hash, same_question, &asked);
+  if (known)
+    return known->result;
+  known_result *made = arena_new(t->arena, known_result);
+  *made = asked;
+  made->result = kind == RESULT_PRODUCT ? multiply(t, a, b) : combine(t, a, kind == RESULT_SUM ? &one : &minus_one, b);
+  hash_table_insert(t->arena, &t->results, hash, made);
+  return made->result;
+}
+
+const dim *dim_add(dim_table *t, const dim *a, const dim *b) {
+  return a->term_count == 0 ? b : b->term_count == 0 ? a : look_up_or_compute(t, RESULT_SUM, a, b);
+}
+
+const dim *dim_subtract(dim_table *t, const dim *a, const dim *b) {
+  return b->term_count == 0 ? a : look_up_or_compute(t, RESULT_DIFFERENCE, a, b);
+}
+
+const dim *dim_multiply(dim_table *t, const dim *a, const dim *b) {
+  const dim *unit = dim_constant(t, 1);
+  if (a->term_count == 0 || b->term_count == 0)
+    return dim_constant(t, 0);
+  if (a == t->too_large || b == t->too_large)
+    return t->too_large;
+  return a == unit ? b : b == unit ? a : look_up_or_compute(t, RESULT_PRODUCT, a, b);
 }
 
 /* term / by, or false when it is not exact. */
