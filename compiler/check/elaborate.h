@@ -19,7 +19,8 @@ typedef struct value value;
 enum {
   CALL_DEPTH_MAX = 200,      /* calls within calls; deeper is recursion without end */
   LIST_LENGTH_MAX = 1 << 20, /* of a list or a range */
-  NODE_COUNT_MAX = 1 << 21   /* of a graph */
+  NODE_COUNT_MAX = 1 << 21,  /* of a graph */
+  STEP_COUNT_MAX = 1 << 22   /* statements and calls of one graph or one model: more is a loop without end */
 };
 
 /* ---- values (value.c) ---- */
@@ -199,7 +200,10 @@ struct elaborator {
   const call_frame *frame;
   int depth;
   ragged_state *ragged;
-  bool objective; /* fields of instances are looked for among taps first */
+  bool objective;   /* fields of instances are looked for among taps first */
+  int step_count;   /* since the start of the graph or model */
+  int random_count; /* random sites outside of instances, in this graph */
+  bool unwinding;   /* recursion went too deep: nothing more is called until the outermost call is left */
   /* Runs `loss` and other statements that a function cannot have; NULL: they are errors. */
   void (*statement_hook)(elaborator *e, scope *s, const statement *what, void *context);
   void *hook_context;
@@ -210,6 +214,10 @@ elaborator *elaborator_create(arena *a, const loaded_file *file, diagnostics *d)
 graph *elaborator_begin(elaborator *e, const char *name);
 /* Goes on in a graph that others have appended to. */
 void elaborator_attach(elaborator *e, graph *g);
+
+/* What a ragged tensor holds behind its rows' ends is unspecified (and finite): this makes it zero. Others are returned
+ * as they are. Every value that leaves a graph goes through it, so results are the same for every width of padding. */
+node *ragged_clear(elaborator *e, node *x, span where);
 
 /* An error at `where`; labels, notes and hints may be added, then elaborate_failed ends it. */
 diagnostic *elaborate_error(elaborator *e, span where, const char *format, ...) __attribute__((format(printf, 3, 4)));
