@@ -174,6 +174,7 @@ static node *axes_mask(elaborator *e, const node *x, ragged_axes r, unsigned bit
 
 node *ragged_fill(elaborator *e, node *x, unsigned bits, double filler, span where) {
   node_record record = *record_of(e, x);
+  bits &= (1u << RANK_MAX) - 1;
   for (int i = 0; i < RANK_MAX; i++)
     if (record.axes.rows[i] < 0)
       bits &= ~(1u << i);
