@@ -65,6 +65,14 @@ BENCH = $(BUILD)/tests/bench/bench
 $(BENCH): $(call object,$(wildcard tests/bench/*.c)) $(COMPILER_LIB) $(RUNTIME_LIB) $(CORE_LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(RUNTIME_LIBS)
 
+# Fuzz targets: tests/fuzz/fuzz_NAME.c with tests/fuzz/corpus/NAME. The driver does not watch itself.
+FUZZ = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+COVERAGE = -fsanitize-coverage=trace-pc
+$(BUILD)/tests/fuzz/fuzz.o: override SANITIZE := $(filter-out $(COVERAGE),$(SANITIZE))
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/fuzz.o $(COMPILER_LIB) $(RUNTIME_LIB) $(CORE_LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(RUNTIME_LIBS)
+
+fuzz-programs: $(FUZZ)
 unit-programs: $(UNIT)
 reference-program: $(REFERENCE)
 unit: $(UNIT)
@@ -97,6 +105,18 @@ install: all
 check-sanitize: packages
 	@tests/run sanitize
 
+# Each target for SECONDS, from SEED; an input that fails is left in build/fuzz/NAME.crash.
+SECONDS = 60
+SEED = 1
+FUZZ_SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all $(COVERAGE)
+fuzz:
+	@$(MAKE) -s -j2 BUILD=$(BUILD)/fuzz OPTIMIZE="-O1 -g" SANITIZE="$(FUZZ_SANITIZE)" fuzz-programs
+	@good=0; bad=0; for source in tests/fuzz/fuzz_*.c; do \
+	  name=$${source#tests/fuzz/fuzz_}; name=$${name%.c}; \
+	  if $(BUILD)/fuzz/tests/fuzz/fuzz_$$name $(SECONDS) $(SEED) tests/fuzz/corpus/$$name $(BUILD)/fuzz/$$name.crash; \
+	  then good=$$((good + 1)); else bad=$$((bad + 1)); fi; \
+	done; echo "$$good passed, $$bad failed"; [ $$bad = 0 ]
+
 SOURCES = $(wildcard compiler/*.[ch] compiler/*/*.[ch] runtime/*/*.[ch] tests/*/*.[ch] examples/*.c)
 format:
 	clang-format -i $(SOURCES)
@@ -106,6 +126,6 @@ check-format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all libs unit unit-programs reference-program packages demo test bench install check-sanitize format check-format clean
+.PHONY: all libs fuzz fuzz-programs unit unit-programs reference-program packages demo test bench install check-sanitize format check-format clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
