@@ -81,12 +81,13 @@ static void find_edges(fusion *f, edges *all, int *missing) {
   }
 }
 
-static int last_node(const group *g) {
-  return g->roots[g->root_count - 1]->node->id;
+static int first_node(const group *g) {
+  return g->roots[0]->node->id;
 }
 
-/* Of the groups that wait for nothing, the one whose last root stands first in the graph: the graph's order is that of
- * the source, layer after layer, and its gradient's is the reverse, so values die as they would there. */
+/* Of the groups that wait for nothing, the one whose first root stands first in the graph: the graph's order is that of
+ * the source, layer after layer, and its gradient's is the reverse, so values die as they would there. The first root,
+ * because an update joined to the gradient of a weight would hold back what that reads until the end. */
 void schedule_groups(fusion *f) {
   int mark = 1, done = 0, *missing = arena_array(f->graph->arena, int, f->group_count + 1);
   for (int i = 0; i < f->group_count; i++)
@@ -98,7 +99,7 @@ void schedule_groups(fusion *f) {
   while (done < f->group_count) {
     int best = -1;
     for (int i = 0; i < f->group_count; i++)
-      if (missing[i] == 0 && (best < 0 || last_node(f->groups[i]) < last_node(f->groups[best])))
+      if (missing[i] == 0 && (best < 0 || first_node(f->groups[i]) < first_node(f->groups[best])))
         best = i;
     order[done++] = f->groups[best];
     missing[best] = -1;
