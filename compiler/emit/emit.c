@@ -60,15 +60,22 @@ static const char *finish_module(emitter *e, emit_form form, text *to) {
   return wrong ? wrong : add_generated(e, form, to);
 }
 
-const char *emit_step(arena *a, const step *s, const target *t, emit_form form, text *to) {
+const char *emit_steps(arena *a, int count, const step *const *steps, const target *t, emit_form form, text *to) {
   emitter e;
-  emitter_start(&e, a, s, t);
-  LLVMValueRef *kernels = arena_array(a, LLVMValueRef, s->kernel_count + 1);
-  for (int i = 0; i < s->kernel_count; i++)
-    kernels[i] = emit_kernel(&e, s->kernels[i]);
-  emit_tables(&e, emit_symbol(a, s->name), kernels);
+  emitter_start(&e, a, steps[0]->name, t);
+  for (int i = 0; i < count; i++) {
+    e.step = steps[i];
+    LLVMValueRef *kernels = arena_array(a, LLVMValueRef, e.step->kernel_count + 1);
+    for (int k = 0; k < e.step->kernel_count; k++)
+      kernels[k] = emit_kernel(&e, e.step->kernels[k]);
+    emit_tables(&e, emit_symbol(a, e.step->name), kernels);
+  }
   LLVMDIBuilderFinalize(e.debug);
   const char *wrong = finish_module(&e, form, to);
   emitter_finish(&e);
   return wrong;
+}
+
+const char *emit_step(arena *a, const step *s, const target *t, emit_form form, text *to) {
+  return emit_steps(a, 1, &s, t, form, to);
 }

@@ -17,6 +17,9 @@ typedef enum {
  * `_signature`. Returns NULL, or what is wrong in the arena. */
 const char *emit_step(arena *a, const step *s, const target *t, emit_form form, text *to);
 
+/* The same for several steps in one module. */
+const char *emit_steps(arena *a, int count, const step *const *steps, const target *t, emit_form form, text *to);
+
 /* The step's name with everything that a C identifier cannot hold replaced by `_`. */
 const char *emit_symbol(arena *a, const char *step_name);
 

@@ -29,7 +29,7 @@ static unsigned metadata_kind(const emitter *e, const char *name) {
 
 static void start_debug(emitter *e) {
   e->debug = LLVMCreateDIBuilder(e->module);
-  LLVMMetadataRef file = LLVMDIBuilderCreateFile(e->debug, e->step->name, strlen(e->step->name), "", 0);
+  LLVMMetadataRef file = LLVMDIBuilderCreateFile(e->debug, e->name, strlen(e->name), "", 0);
   e->debug_unit =
       LLVMDIBuilderCreateCompileUnit(e->debug, LLVMDWARFSourceLanguageC11, file, "retort", 6, true, "", 0, 0, "", 0,
                                      LLVMDWARFEmissionLineTablesOnly, 0, false, false, "", 0, "", 0);
@@ -62,11 +62,11 @@ static void ignore_diagnostic(LLVMDiagnosticInfoRef information, void *context) 
   (void)context;
 }
 
-void emitter_start(emitter *e, arena *a, const step *s, const target *t) {
-  *e = (emitter){.arena = a, .step = s, .target = t};
+void emitter_start(emitter *e, arena *a, const char *name, const target *t) {
+  *e = (emitter){.arena = a, .name = name, .target = t};
   e->context = LLVMContextCreate();
   LLVMContextSetDiagnosticHandler(e->context, ignore_diagnostic, NULL);
-  e->module = LLVMModuleCreateWithNameInContext(s->name, e->context);
+  e->module = LLVMModuleCreateWithNameInContext(name, e->context);
   target_set_module(t, e->module);
   e->builder = LLVMCreateBuilderInContext(e->context);
   start_types(e);
@@ -113,7 +113,7 @@ LLVMValueRef emitter_integer(const emitter *e, int64_t number) {
 /* ---- a function ---- */
 
 static LLVMMetadataRef debug_file(const emitter *e, const source_file *file) {
-  const char *path = file ? file->path : e->step->name;
+  const char *path = file ? file->path : e->name;
   return LLVMDIBuilderCreateFile(e->debug, path, strlen(path), "", 0);
 }
 

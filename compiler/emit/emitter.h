@@ -8,7 +8,8 @@
 
 typedef struct emitter {
   arena *arena;
-  const step *step;
+  const char *name; /* of the module */
+  const step *step; /* under construction */
   const target *target;
   LLVMContextRef context;
   LLVMModuleRef module;
@@ -51,7 +52,7 @@ typedef struct function {
 
 /* ---- emitter.c ---- */
 
-void emitter_start(emitter *e, arena *a, const step *s, const target *t);
+void emitter_start(emitter *e, arena *a, const char *name, const target *t);
 void emitter_finish(emitter *e);
 LLVMTypeRef emitter_type(const emitter *e, dtype d);            /* of a value */
 LLVMTypeRef emitter_memory_type(const emitter *e, dtype d);     /* of an element of a buffer */

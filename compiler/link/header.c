@@ -1,0 +1,136 @@
+/* The C header of a product. */
+#include "compiler/link/header.h"
+#include "compiler/emit/emit.h"
+#include <ctype.h>
+#include <string.h>
+
+static const char *c_type(dtype d) {
+  switch (d) {
+  case DTYPE_BOOL:
+    return "uint8_t";
+  case DTYPE_I32:
+    return "int32_t";
+  case DTYPE_I64:
+    return "int64_t";
+  case DTYPE_F32:
+    break;
+  }
+  return "float";
+}
+
+static const char *upper(arena *a, const char *name) {
+  char *copy = arena_print(a, "%s", emit_symbol(a, name));
+  for (char *c = copy; *c; c++)
+    *c = (char)toupper((unsigned char)*c);
+  return copy;
+}
+
+/* «f32[B, T]» */
+static void add_type(text *to, const step_tensor *t) {
+  text_add(to, "%s[", dtype_name(t->dtype));
+  for (int i = 0; i < t->shape.rank; i++) {
+    text_add(to, i ? ", " : "");
+    dim_print(t->shape.dims[i], to);
+  }
+  text_add(to, "]");
+}
+
+/* `int64_t B, int64_t T, ` */
+static void add_dim_parameters(arena *a, const step *s, text *to) {
+  for (int i = 0; i < dim_symbol_count(s->dims); i++)
+    text_add(to, "int64_t %s, ", emit_symbol(a, dim_symbol_at(s->dims, i)->name));
+}
+
+/* `const int64_t dims[] = {B, T, 0};` The zero is for functions without dimensions: C has no empty arrays. */
+static void add_dims(arena *a, const step *s, text *to) {
+  text_add(to, "  const int64_t dims[] = {");
+  for (int i = 0; i < dim_symbol_count(s->dims); i++)
+    text_add(to, "%s, ", emit_symbol(a, dim_symbol_at(s->dims, i)->name));
+  text_add(to, "0};\n");
+}
+
+static void add_workspace(arena *a, const step *s, const char *symbol, text *to) {
+  text_add(to,
+           "/* Bytes of workspace that %s_run needs for these dimensions. */\n"
+           "static inline size_t %s_workspace(",
+           symbol, symbol);
+  add_dim_parameters(a, s, to);
+  text_add(to, "int threads) {\n");
+  add_dims(a, s, to);
+  text_add(to, "  return retort_workspace_size(%s_signature.plan, dims, threads);\n}\n\n", symbol);
+}
+
+static int64_t offset_of(const product *p, const char *name) {
+  int i = 0;
+  while (strcmp(p->weights[i].name, name) != 0)
+    i++;
+  return p->weights[i].offset;
+}
+
+static void add_description(const step *s, const char *symbol, text *to) {
+  text_add(to, "/* %s:", symbol);
+  for (int i = 0; i < s->input_count; i++) {
+    text_add(to, "%s %s: ", i ? "," : "", s->inputs[i].name);
+    add_type(to, &s->inputs[i]);
+  }
+  text_add(to, " ->");
+  for (int i = 0; i < s->output_count; i++) {
+    text_add(to, "%s %s: ", i ? "," : "", s->outputs[i].name);
+    add_type(to, &s->outputs[i]);
+  }
+  text_add(to,
+           ".\n * weights: the whole content of the weights' file, at an address that is a multiple of 64; workspace "
+           "too.\n * threads: 1 or more. Returns 0 or a retort_status. */\n");
+}
+
+static void add_pointers(arena *a, const char *field, const step_tensor *tensors, int count, text *to) {
+  text_add(to, "  %s[] = {", field);
+  for (int i = 0; i < count; i++)
+    text_add(to, "%s, ", emit_symbol(a, tensors[i].name));
+  text_add(to, "0};\n");
+}
+
+static void add_run(arena *a, const step *s, const char *symbol, const product *p, text *to) {
+  add_description(s, symbol, to);
+  text_add(to, "static inline int %s_run(const void *weights, ", symbol);
+  add_dim_parameters(a, s, to);
+  for (int i = 0; i < s->input_count; i++)
+    text_add(to, "const %s *%s, ", c_type(s->inputs[i].dtype), emit_symbol(a, s->inputs[i].name));
+  for (int i = 0; i < s->output_count; i++)
+    text_add(to, "%s *%s, ", c_type(s->outputs[i].dtype), emit_symbol(a, s->outputs[i].name));
+  text_add(to, "void *workspace, size_t workspace_size, int threads) {\n");
+  text_add(to, "  static const size_t weight_offsets[] = {");
+  for (int i = 0; i < s->weight_count; i++)
+    text_add(to, "%s%lld, ", i % 8 ? "" : "\n      ", (long long)offset_of(p, s->weights[i].name));
+  text_add(to, "0};\n  const void *weight_pointers[%d];\n", s->weight_count + 1);
+  text_add(to, "  for (int i = 0; i < %d; i++)\n    weight_pointers[i] = (const char *)weights + weight_offsets[i];\n",
+           s->weight_count);
+  add_pointers(a, "const void *const input_pointers", s->inputs, s->input_count, to);
+  add_pointers(a, "void *const output_pointers", s->outputs, s->output_count, to);
+  add_dims(a, s, to);
+  text_add(to,
+           "  const retort_call call = {weight_pointers, input_pointers, output_pointers, 0, dims, workspace,\n"
+           "                            workspace_size, threads};\n"
+           "  return %s(&call);\n}\n\n",
+           symbol);
+}
+
+void header_write(arena *a, const char *name, const char *source, int count, const step *const *steps, const product *p,
+                  text *to) {
+  const char *guard = upper(a, name);
+  text_add(
+      to,
+      "/* %s, made by retort from %s. Link %s.o with libretort-core.a, -lopenblas -fopenmp -lm.\n"
+      " * Functions allocate nothing and keep nothing: weights, inputs, outputs and workspace come from the caller. "
+      "*/\n#ifndef %s_H\n#define %s_H\n\n#include \"retort.h\"\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n",
+      name, source, name, guard, guard);
+  text_add(to, "/* Bytes of the weights' file. */\n#define %s_WEIGHTS_SIZE ((size_t)%lld)\n\n", guard,
+           (long long)p->weights_size);
+  for (int i = 0; i < count; i++) {
+    const char *symbol = emit_symbol(a, steps[i]->name);
+    text_add(to, "extern const retort_signature %s_signature;\nretort_function %s;\n\n", symbol, symbol);
+    add_workspace(a, steps[i], symbol, to);
+    add_run(a, steps[i], symbol, p, to);
+  }
+  text_add(to, "#ifdef __cplusplus\n}\n#endif\n#endif\n");
+}

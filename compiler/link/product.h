@@ -1,0 +1,29 @@
+/* What a product links: an object with some functions of a model, and a C header for it. */
+#ifndef RETORT_PRODUCT_H
+#define RETORT_PRODUCT_H
+
+#include "compiler/graph/graph.h"
+
+/* The weights' file: all weights that the functions read, one behind the other, each at an offset that is a multiple of
+ * 64. */
+typedef struct product_weight {
+  const char *name; /* of the input */
+  dtype dtype;
+  int64_t offset, bytes;
+} product_weight;
+
+typedef struct product {
+  text object, header;
+  int weight_count;
+  product_weight *weights;
+  int64_t weights_size; /* bytes of the file */
+} product;
+
+/* Compiles the graphs, each to a function with its graph's name, for a CPU (LLVM's name; NULL: this machine's). `name`
+ * is the product's, `source` the path of the file that it is made from, for comments. Returns NULL, or what is wrong
+ * (in the arena). The caller calls product_free; the weights are in the arena. */
+const char *product_make(arena *a, const char *name, const char *source, int count, const graph *const *graphs,
+                         const char *cpu, product *result);
+void product_free(product *p);
+
+#endif
