@@ -120,7 +120,9 @@ static void join_signatures(executable *e) {
 static int run_prepare(executable *e, const void *const *weights) {
   executable *p = e->prepare;
   int64_t *dims = calloc((size_t)p->signature->dim_count + 1, sizeof *dims);
-  if (!dims)
+  /* Lengths of ragged dimensions may be among its inputs; what is frozen does not read them. */
+  const void **inputs = calloc((size_t)p->signature->input_count + 1, sizeof *inputs);
+  if (!dims || !inputs)
     exit(EXIT_MEMORY);
   for (int i = 0; i < p->signature->dim_count; i++)
     dims[i] = 1;
@@ -131,6 +133,7 @@ static int run_prepare(executable *e, const void *const *weights) {
   if (!workspace)
     exit(EXIT_MEMORY);
   int status = executable_call(p, &(retort_call){.weights = e->prepare_weights,
+                                                 .inputs = inputs,
                                                  .outputs = e->frozen,
                                                  .dims = dims,
                                                  .workspace = workspace,
@@ -138,6 +141,7 @@ static int run_prepare(executable *e, const void *const *weights) {
                                                  .threads = 1});
   free(workspace);
   free(dims);
+  free(inputs);
   return status;
 }
 
