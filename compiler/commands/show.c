@@ -19,6 +19,11 @@ static const struct stage_row {
         {.name = NULL},
 },
   behind_passes[] = {
+      {"kernels", show_kernels, "after all passes: fused loop nests, and the calls of them in order"},
+      {"memory", show_memory, "the step's buffers, how long they live, their sizes"},
+      {"llvm", show_llvm, "LLVM's text, as it is emitted"},
+      {"optimized", show_optimized, "LLVM's text after its optimizer"},
+      {"asm", show_asm, "the processor's instructions"},
       {.name = NULL},
 };
 

@@ -1,0 +1,46 @@
+#include "compiler/commands/show.h"
+#include "compiler/emit/emit.h"
+#include "compiler/kernel/kernel.h"
+
+static const step *find_step(const show_options *o, arena *a, int *status) {
+  const graph *g = show_find_graph(o, a, true, status);
+  return g ? step_create(g) : NULL;
+}
+
+int show_kernels(const show_options *o, arena *a, text *to) {
+  int status = STATUS_DONE;
+  const step *s = find_step(o, a, &status);
+  if (s)
+    step_print(s, to);
+  return status;
+}
+
+int show_memory(const show_options *o, arena *a, text *to) {
+  int status = STATUS_DONE;
+  const step *s = find_step(o, a, &status);
+  if (s)
+    step_print_memory(s, to);
+  return status;
+}
+
+static int emit(const show_options *o, arena *a, emit_form form, text *to) {
+  const char *error;
+  target *t = target_create(a, o->cpu, &error);
+  if (!t)
+    return show_failed(STATUS_USAGE_WRONG, "--cpu: %s", error);
+  int status = STATUS_DONE;
+  const step *s = find_step(o, a, &status);
+  const char *wrong = s ? emit_step(a, s, t, form, to) : NULL;
+  target_destroy(t);
+  return wrong ? show_failed(STATUS_INTERNAL, "%s", wrong) : status;
+}
+
+int show_llvm(const show_options *o, arena *a, text *to) {
+  return emit(o, a, EMIT_LLVM, to);
+}
+int show_optimized(const show_options *o, arena *a, text *to) {
+  return emit(o, a, EMIT_OPTIMIZED, to);
+}
+int show_asm(const show_options *o, arena *a, text *to) {
+  return emit(o, a, EMIT_ASSEMBLY, to);
+}

@@ -1,0 +1,11 @@
+/* How much memory a step works in, before any code is made for it: for `retort check`. */
+#ifndef RETORT_EMIT_WORKSPACE_H
+#define RETORT_EMIT_WORKSPACE_H
+
+#include "compiler/kernel/kernel.h"
+
+/* Bytes of retort_call.workspace for these run-time dimensions (by symbol index): what retort_workspace_size says of
+ * the emitted step. SIZE_MAX when there is no memory to find out. */
+size_t step_workspace_bytes(arena *a, const step *s, const int64_t *dims, int threads);
+
+#endif
