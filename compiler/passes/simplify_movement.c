@@ -141,7 +141,8 @@ static node *slice_twice(simplifier *s, node *n) {
   for (int i = 0; i < n->shape.rank; i++) {
     const dim *steps = dim_constant(t, x->attributes.slice.step[i]);
     both.slice.low[i] = dim_add(t, x->attributes.slice.low[i], dim_multiply(t, n->attributes.slice.low[i], steps));
-    both.slice.step[i] *= x->attributes.slice.step[i];
+    bool one = simplify_is_one(n->shape.dims[i]); /* then the step is any, and may be huge */
+    both.slice.step[i] = one ? 1 : n->attributes.slice.step[i] * x->attributes.slice.step[i];
   }
   return slice_at(s, x->operands[0], &both, n);
 }
