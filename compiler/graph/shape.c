@@ -252,6 +252,8 @@ static const char *shape_rule_slice(request *r) {
   for (int i = 0; i < from->rank; i++) {
     const dim *low = r->attributes->slice.low[i];
     int64_t step = r->attributes->slice.step[i];
+    if (!low)
+      return WRONG("'slice' does not say where axis %d begins", i);
     if (step < 1)
       return WRONG("'slice' along axis %d has step %lld: steps are 1 or more", i, (long long)step);
     const dim *reach = dim_multiply(t, dim_subtract(t, r->shape.dims[i], dim_constant(t, 1)), dim_constant(t, step));
@@ -271,6 +273,8 @@ static const char *shape_rule_pad(request *r) {
   for (int i = 0; i < from->rank; i++) {
     const dim *low = r->attributes->pad.low[i], *high = r->attributes->pad.high[i];
     int64_t interior = r->attributes->pad.interior[i];
+    if (!low || !high)
+      return WRONG("'pad' does not say how much axis %d gets", i);
     if (interior < 0 || interior == INT64_MAX || dim_is_below(low, 0) || dim_is_below(high, 0))
       return WRONG("'pad' along axis %d is negative", i);
     const dim *gaps = dim_subtract(t, from->dims[i], dim_constant(t, 1));
