@@ -134,7 +134,7 @@ graph *program_stage_graph(program *p, int stage, graph_extent extent, diagnosti
 graph *program_function_graph(program *p, int model, const char *function, bool taps, diagnostics *d);
 
 /* For tests and tools: a plain function of the file (or of what it uses) on given tensor types. types: texts as "f32[B,
- * 3]" parsed in the file's language. The result, or each item of a list that it returns, is output "result.N". Inputs
+ * 3]" parsed in the file's language. The result is output "result", each item of a list "result.N". Inputs
  * are the parameters' names. */
 graph *program_plain_function_graph(program *p, const char *function, int type_count, const char *const *types,
                                     diagnostics *d);
