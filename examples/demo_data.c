@@ -56,10 +56,10 @@ static void clause(writer *w, bool positive) {
   bool word = positive;
   const char *noun = pick(w, nouns, COUNT(nouns));
   int form = below(w, 3);
-  bool negated = chance(w, 40);
+  bool negated = chance(w, 25);
   word ^= negated;
   if (form == 0) { /* nobody or everybody thinks so */
-    bool nobody = chance(w, 50);
+    bool nobody = chance(w, 30);
     word ^= nobody;
     fprintf(w->to, "%s thought the %s was ", nobody ? "nobody" : "everybody", noun);
   } else if (form == 1) {
@@ -76,21 +76,22 @@ static void clause(writer *w, bool positive) {
 
 static void sentence(writer *w, bool positive) {
   static words turns = {"but", "although", "while"};
-  switch (below(w, 5)) {
+  switch (below(w, 6)) {
   case 0:
+  case 1:
     clause(w, positive);
     break;
-  case 1:
+  case 2:
     clause(w, positive);
     fputs(" and ", w->to);
     clause(w, positive);
     break;
-  case 2: /* what stands behind «but» decides */
+  case 3: /* what stands behind «but» decides */
     clause(w, !positive);
     fputs(" but ", w->to);
     clause(w, positive);
     break;
-  case 3: /* what has no «although» decides */
+  case 4: /* what has no «although» decides */
     clause(w, positive);
     fprintf(w->to, " %s ", turns[1 + below(w, 2)]);
     clause(w, !positive);
