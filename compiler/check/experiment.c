@@ -342,8 +342,8 @@ static void read_stage(program *p, experiment *x, const item *what) {
 
 /* ---- evaluation and export ---- */
 
-static const char *const metric_names[] = {"accuracy", "f1"};
-enum { METRIC_COUNT = 2 };
+static const char *const metric_names[] = {"accuracy", "f1", "macro_f1", "mcc"};
+enum { METRIC_COUNT = 4 };
 
 static void read_evaluation(program *p, experiment *x, const item *what) {
   program_evaluation *v = arena_new(p->arena, program_evaluation);
@@ -356,7 +356,10 @@ static void read_evaluation(program *p, experiment *x, const item *what) {
       models[v->model_count++] = (struct evaluated_model){.model = model, .label = n->label ? n->label : n->name};
   }
   v->models = models;
-  v->data = what->on.name ? find_data(p, x, what->on.where, what->on.name) : -1;
+  if (what->on.name)
+    v->data = find_data(p, x, what->on.where, what->on.name);
+  else
+    diagnostic_error(p->elaborator->diagnostics, what->where, "an evaluation names its data: evaluate … on test");
   const char **metrics = arena_array(p->arena, const char *, what->metric_count);
   for (int i = 0; i < what->metric_count; i++) {
     bool known = false;
