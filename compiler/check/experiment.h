@@ -14,6 +14,8 @@ const loaded_file *load_files(arena *a, const char *path, const char *models, di
 
 /* Checks of declarations by themselves (declarations.c). */
 void check_declarations(program *p);
+/* Unknown names in a file's declarations (names.c). */
+void check_names(program *p, const loaded_file *file);
 
 /* ---- overrides (overrides.c): `--set PATH=VALUE` ---- */
 

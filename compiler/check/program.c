@@ -27,6 +27,8 @@ program *program_load(arena *a, const char *path, const program_options *options
   check_declarations(p);
   if (experiment_load(p))
     build_stages(p);
+  if (diagnostics_error_count(d) == 0)
+    check_names(p, p->file); /* behind what elaboration says: that knows more */
   return p;
 }
 
