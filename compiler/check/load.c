@@ -89,8 +89,11 @@ static reading *read_file(loader *l, const char *path, const source_file *source
 static const loaded_file *follow(loader *l, const loaded_file *from, const use_syntax *use) {
   const char *folder = folder_of(l->arena, from->path);
   const char *path = join(l->arena, folder, use->name);
-  if (access(path, F_OK) != 0 && l->models)
-    path = join(l->arena, l->models, use->name);
+  /* a file may have the name of what it uses: it does not mean itself */
+  bool own = access(path, F_OK) == 0 && strcmp(identity_of(l->arena, path), identity_of(l->arena, from->path)) != 0;
+  const char *installed = l->models ? join(l->arena, l->models, use->name) : path;
+  if (!own && (access(path, F_OK) != 0 || access(installed, F_OK) == 0))
+    path = installed;
   if (access(path, F_OK) != 0) {
     report_not_found(l, use, folder);
     return NULL;
@@ -122,7 +125,7 @@ static const declaration *own_declaration(const loaded_file *file, const char *n
 }
 
 /* A name may be declared once among a file and what it uses; experiments are nobody else's. */
-static void check_names(loader *l, const loaded_file *file) {
+static void check_declared_once(loader *l, const loaded_file *file) {
   for (int i = 0; i < file->syntax->declaration_count; i++) {
     const declaration *own = file->syntax->declarations[i];
     if (!own->name)
@@ -169,7 +172,7 @@ static reading *read_file(loader *l, const char *path, const source_file *source
   r->file.uses = uses;
   r->finished = true;
   l->depth--;
-  check_names(l, &r->file);
+  check_declared_once(l, &r->file);
   return r;
 }
 

@@ -58,11 +58,11 @@ static void check_expression(names *n, const expression *x);
 static void check_index(names *n, const expression *x) {
   check_expression(n, x->as.index.object);
   for (int i = 0; i < x->as.index.count; i++) {
-    const index_item *item = &x->as.index.items[i];
-    check_expression(n, item->at);
-    check_expression(n, item->start);
-    check_expression(n, item->stop);
-    check_expression(n, item->step);
+    const index_item *one = &x->as.index.items[i];
+    check_expression(n, one->at);
+    check_expression(n, one->start);
+    check_expression(n, one->stop);
+    check_expression(n, one->step);
   }
 }
 

@@ -1,5 +1,5 @@
 /* R5: operations, each with its output and the gradient of every input for a given upstream gradient. R4: losses with
- * the gradient of the student. A row of the file is a function of ops.rt or losses.rt; a row without one is unknown. */
+ * the gradient of the student. A row of the file is a function of ops.rt or loss_rows.rt; a row without one is unknown. */
 #include "compiler/check/program.h"
 #include "compiler/grad/differentiate.h"
 #include "tests/reference/cases.h"
@@ -178,7 +178,7 @@ bool case_losses(const reference_case *c, comparison *result) {
   const char *name, *unknown = "";
   json_t *formula;
   int known = 0;
-  if (!load(&f, "losses.rt"))
+  if (!load(&f, "loss_rows.rt"))
     return false;
   json_object_foreach(json_object_get(c->settings, "formula"), name, formula) {
     row r = {.name = name, .output = arena_print(c->arena, "%s.loss", name)};
