@@ -1,5 +1,6 @@
 /* R5: operations, each with its output and the gradient of every input for a given upstream gradient. R4: losses with
- * the gradient of the student. A row of the file is a function of ops.rt or loss_rows.rt; a row without one is unknown. */
+ * the gradient of the student. A row of the file is a function of ops.rt or loss_rows.rt; a row without one is unknown.
+ */
 #include "compiler/check/program.h"
 #include "compiler/grad/differentiate.h"
 #include "tests/reference/cases.h"
