@@ -1,50 +1,103 @@
 /* `retort check`: errors and warnings; then what models and stages cost. */
 #include "compiler/check/program.h"
+#include "compiler/commands/check_cost.h"
 #include "compiler/commands/command.h"
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 static int print_help(void) {
-  printf("retort check - finds errors; sizes, costs and memory of models and stages\n"
-         "\n"
-         "USAGE\n"
-         "  retort check [options] FILE\n"
-         "\n"
-         "OPTIONS\n"
-         "  --set NAME=VALUE   replaces what the file says; may be repeated\n"
-         "  --models DIR       the standard library's folder\n"
-         "\n"
-         "EXIT STATUS\n"
-         "  0 no errors, 1 errors in the file, 2 wrong command line, 70 a fault of retort itself, 71 out of memory\n");
+  printf(
+      "retort check - finds errors; sizes, costs and memory of models and stages\n"
+      "\n"
+      "USAGE\n"
+      "  retort check [options] FILE\n"
+      "\n"
+      "Errors and warnings go to standard error. When there is no error, a table of the models and one of the\n"
+      "stages follow: parameters and their bytes; floating-point operations for one sample, forward for a model, a\n"
+      "whole training step for a stage, after all passes; kernels of the step and calls of them; and the most memory\n"
+      "that a step needs: weights, optimizer state, batch, outputs and workspace together. Sizes are those of full\n"
+      "batches of the longest samples; real batches need less.\n"
+      "\n"
+      "OPTIONS\n"
+      "  --set NAME=VALUE   replaces what the file says; may be repeated\n"
+      "  --threads N        for so many threads (default: one a processor)\n"
+      "  --models DIR       the standard library's folder\n"
+      "\n"
+      "EXIT STATUS\n"
+      "  0 no errors, 1 errors in the file, 2 wrong command line, 4 the output cannot be written, 70 a fault of\n"
+      "  retort itself, 71 out of memory\n");
   return fflush(stdout) ? STATUS_OUTPUT_FAILED : STATUS_DONE;
 }
 
-static int check(const char *file, const program_options *options, arena *a) {
+typedef struct check_options {
+  const char *file;
+  int threads;
+  program_options program;
+} check_options;
+
+/* Every graph that a run would need is made, so every error is found. */
+static void check_graphs(check_costs *c, diagnostics *d) {
+  program *p = c->program;
+  c->stages = arena_array(c->arena, graph *, program_stage_count(p) + 1);
+  c->forwards = arena_array(c->arena, graph *, program_model_count(p) + 1);
+  for (int i = 0; i < program_stage_count(p); i++)
+    c->stages[i] = program_stage_graph(p, i, GRAPH_JOINT, d);
+  for (int i = 0; i < program_model_count(p); i++)
+    for (int k = 0; k < program_model_at(p, i)->function_count; k++)
+      if (!strcmp(program_model_at(p, i)->functions[k], "forward"))
+        c->forwards[i] = program_function_graph(p, i, "forward", false, d);
+}
+
+static int check(const check_options *o, arena *a) {
   diagnostics *d = diagnostics_create(a);
-  program *p = program_load(a, file, options, d);
-  for (int i = 0; p && !diagnostics_error_count(d) && i < program_stage_count(p); i++)
-    program_stage_graph(p, i, GRAPH_JOINT, d);
-  return report_diagnostics(d);
+  check_costs c = {.arena = a, .threads = o->threads};
+  c.program = program_load(a, o->file, &o->program, d);
+  if (c.program && !diagnostics_error_count(d))
+    check_graphs(&c, d);
+  int status = report_diagnostics(d);
+  if (status != STATUS_DONE || !c.program)
+    return status;
+  text t = {0};
+  print_costs(&c, &t);
+  status = write_output(&t);
+  text_free(&t);
+  return status;
+}
+
+static bool read_threads(const char *word, int *threads) {
+  char *end;
+  errno = 0;
+  long number = word ? strtol(word, &end, 10) : sysconf(_SC_NPROCESSORS_ONLN);
+  if (word && (!*word || *end || errno || number < 1 || number > 1024)) {
+    fprintf(stderr, "retort check: --threads %s: expected a number from 1 to 1024\n", word);
+    return false;
+  }
+  *threads = number < 1 ? 1 : (int)number;
+  return true;
 }
 
 int command_check(int count, char **arguments) {
   if (wants_help(count, arguments))
     return print_help();
-  const char *file, *models = NULL;
-  program_options o = {0};
+  const char *models = NULL, *threads = NULL;
+  check_options o = {0};
   const char **overrides = calloc((size_t)count, sizeof *overrides);
   if (!overrides)
     memory_exhausted();
   const option options[] = {
-      {.name = "--set", .list = overrides, .list_count = &o.override_count},
+      {.name = "--set", .list = overrides, .list_count = &o.program.override_count},
       {.name = "--models", .value = &models},
+      {.name = "--threads", .value = &threads},
       {.name = NULL},
   };
   int status = STATUS_USAGE_WRONG;
-  if (options_read(count, arguments, options, &file)) {
+  if (options_read(count, arguments, options, &o.file) && read_threads(threads, &o.threads)) {
     arena *a = arena_create();
-    o.models = models ? models : models_folder(a);
-    o.overrides = overrides;
-    status = check(file, &o, a);
+    o.program.models = models ? models : models_folder(a);
+    o.program.overrides = overrides;
+    status = check(&o, a);
     arena_destroy(a);
   }
   free(overrides);

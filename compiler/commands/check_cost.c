@@ -1,0 +1,116 @@
+#include "compiler/commands/check_cost.h"
+#include "compiler/commands/step_cost.h"
+
+/* ---- numbers as people read them ---- */
+
+/* `12`, `4.39 M`, `1.20 G`: three digits or more, steps of 1000. */
+static const char *count_text(arena *a, double number) {
+  static const char *const units[] = {"", " k", " M", " G", " T", " P", " E"};
+  int unit = 0;
+  for (; number >= 1000 && unit < 6; unit++)
+    number /= 1000;
+  int digits = !unit || number >= 100 ? 0 : number >= 10 ? 1 : 2;
+  return arena_print(a, "%.*f%s", digits, number, units[unit]);
+}
+
+static const char *bytes_text(arena *a, double bytes) {
+  if (bytes >= 1024.0 * 1024 * 1024)
+    return arena_print(a, "%.2f GiB", bytes / (1024.0 * 1024 * 1024));
+  if (bytes >= 1024.0 * 1024)
+    return arena_print(a, "%.1f MiB", bytes / (1024.0 * 1024));
+  return arena_print(a, "%.1f KiB", bytes / 1024);
+}
+
+/* ---- sizes ---- */
+
+/* The longest sample of the set, or of all sets when it is -1. */
+static int longest(const program *p, int set) {
+  int length = 0;
+  for (int i = 0; i < program_data_count(p); i++)
+    if ((set < 0 || set == i) && program_data_at(p, i)->length > length)
+      length = program_data_at(p, i)->length;
+  return length ? length : 1;
+}
+
+static double parameter_count(const model_parameter *list, int count, bool only_trained) {
+  double total = 0;
+  for (int i = 0; i < count; i++) {
+    double elements = list[i].trained || !only_trained;
+    for (int k = 0; k < list[i].rank; k++)
+      elements *= (double)list[i].sizes[k];
+    total += elements;
+  }
+  return total;
+}
+
+static double parameter_bytes(const model_parameter *list, int count) {
+  double total = 0;
+  for (int i = 0; i < count; i++)
+    total += (double)dtype_size(list[i].dtype) * parameter_count(&list[i], 1, false);
+  return total;
+}
+
+/* ---- the tables ---- */
+
+static void print_model(const check_costs *c, int index, text *to) {
+  const program_model *m = program_model_at(c->program, index);
+  arena *a = c->arena;
+  text_add(to, "%-16s %12s %12s", m->name, count_text(a, parameter_count(m->parameters, m->parameter_count, true)),
+           bytes_text(a, parameter_bytes(m->parameters, m->parameter_count)));
+  if (c->forwards[index]) {
+    step_cost one = step_cost_of(c->forwards[index], 1, longest(c->program, -1), c->threads);
+    text_add(to, " %14s %12s", count_text(a, one.operations), bytes_text(a, one.weights + one.batch + one.workspace));
+  }
+  text_add(to, "\n");
+}
+
+static void print_models(const check_costs *c, text *to) {
+  text_add(to, "%-16s %12s %12s %14s %12s\n", "model", "parameters", "size", "flops/sample", "peak memory");
+  for (int i = 0; i < program_model_count(c->program); i++)
+    print_model(c, i, to);
+}
+
+static void print_work(const check_costs *c, const program_stage *s, text *to) {
+  const program *p = c->program;
+  if (s->teacher >= 0)
+    text_add(to, "distill %s -> %s", program_model_at(p, s->teacher)->name, program_model_at(p, s->student)->name);
+  else
+    text_add(to, "train %s", program_model_at(p, s->student)->name);
+  text_add(to, " with %s, ", s->objective);
+  if (s->steps)
+    text_add(to, "%lld steps", (long long)s->steps);
+  else
+    text_add(to, "%g epochs", s->epochs);
+  text_add(to, " of %s, batch %d, %s", program_data_at(p, s->data)->name, s->batch, s->optimizer);
+}
+
+static void print_stage(const check_costs *c, int index, text *to) {
+  const program_stage *s = program_stage_at(c->program, index);
+  arena *a = c->arena;
+  step_cost cost = step_cost_of(c->stages[index], s->batch, longest(c->program, s->data), c->threads);
+  double peak = cost.weights + cost.states + cost.batch + cost.workspace;
+  text_add(to, "%-16s %12s %12s %14s %12s\n", s->name, arena_print(a, "%d", cost.kernels),
+           arena_print(a, "%d", cost.calls), count_text(a, cost.operations / s->batch), bytes_text(a, peak));
+  text_add(to, "  ");
+  print_work(c, s, to);
+  text_add(to, "\n  losses");
+  for (int i = 0; i < s->term_count; i++)
+    text_add(to, "%s %s", i ? "," : "", s->terms[i].name);
+  text_add(to, "; memory: weights %s, state %s, batch %s, workspace %s\n", bytes_text(a, cost.weights),
+           bytes_text(a, cost.states), bytes_text(a, cost.batch), bytes_text(a, cost.workspace));
+}
+
+static void print_stages(const check_costs *c, text *to) {
+  text_add(to, "\n%-16s %12s %12s %14s %12s\n", "stage", "kernels", "calls", "flops/sample", "peak memory");
+  for (int i = 0; i < program_stage_count(c->program); i++)
+    print_stage(c, i, to);
+}
+
+void print_costs(const check_costs *c, text *to) {
+  if (program_model_count(c->program))
+    print_models(c, to);
+  if (program_stage_count(c->program))
+    print_stages(c, to);
+  if (program_model_count(c->program))
+    text_add(to, "\nfor samples of %d, %d thread%s\n", longest(c->program, -1), c->threads, c->threads == 1 ? "" : "s");
+}
