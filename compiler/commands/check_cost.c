@@ -18,7 +18,7 @@ static const char *bytes_text(arena *a, double bytes) {
     return arena_print(a, "%.2f GiB", bytes / (1024.0 * 1024 * 1024));
   if (bytes >= 1024.0 * 1024)
     return arena_print(a, "%.1f MiB", bytes / (1024.0 * 1024));
-  return arena_print(a, "%.1f KiB", bytes / 1024);
+  return bytes >= 1024 ? arena_print(a, "%.1f KiB", bytes / 1024) : arena_print(a, "%.0f B", bytes);
 }
 
 /* ---- sizes ---- */
