@@ -138,7 +138,7 @@ static bool read_set(const reading *r, expression *x) {
 
 void experiment_read_data(program *p, experiment *x, const item *what) {
   diagnostics *d = p->elaborator->diagnostics;
-  const source_file *source = source_from_text(p->arena, "data", signatures, sizeof signatures - 1);
+  const source_file *source = source_from_text(p->arena, "built-in", signatures, sizeof signatures - 1);
   reading r = {.program = p, .experiment = x, .signatures = parse_file(p->arena, source, d)};
   for (int i = 0; i < what->name_count; i++) {
     const named *n = &what->names[i];

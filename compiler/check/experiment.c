@@ -149,7 +149,7 @@ static const module_value *module_of_model(program *p, experiment *x, const expr
   diagnostics *d = p->elaborator->diagnostics;
   if (call->kind != EXPRESSION_CALL) {
     diagnostic *e = diagnostic_error(d, call->where, "a model is made by calling a module");
-    diagnostic_hint(e, "as in model student = bert_classifier(layers: 2)");
+    diagnostic_hint(e, "as in model student = my_module(layers: 2)");
     return NULL;
   }
   value callee = elaborate_expression(p->elaborator, x->scope, call->as.call.callee);

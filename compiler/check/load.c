@@ -59,7 +59,7 @@ static void add_files_of(arena *a, const char *folder, name_list *names) {
 static void report_not_found(loader *l, const use_syntax *use, const char *folder) {
   diagnostic *e = diagnostic_error(l->diagnostics, use->where, "there is no file for '%s'", use->name);
   diagnostic_note(e, (span){0}, "looked for %s", join(l->arena, folder, use->name));
-  if (l->models)
+  if (l->models && strcmp(l->models, folder) != 0)
     diagnostic_note(e, (span){0}, "looked for %s", join(l->arena, l->models, use->name));
   name_list names = {0};
   add_files_of(l->arena, folder, &names);

@@ -149,8 +149,8 @@ static void add_loss(elaborator *e, scope *s, const statement *what, void *conte
   if (v.kind != VALUE_TENSOR || v.as.tensor->dtype != DTYPE_F32 || v.as.tensor->shape.rank != 0) {
     diagnostic *error = elaborate_error(e, what->value->where, "loss '%s' is no scalar", what->name);
     diagnostic_label(error, what->value->where, "%s", value_describe(e, v));
-    diagnostic_hint(error, "take the mean or the sum of it");
     elaborate_failed(e, error);
+    diagnostic_hint(error, "take the mean or the sum of it");
     return;
   }
   node *factor = NULL;

@@ -75,8 +75,9 @@ static value run_function(optimizing *o, scope *around, const function_syntax *f
   if (f->parameter_count != count) {
     diagnostic *error = elaborate_error(e, f->name_where, "'%s' of an optimizer takes %d parameters, not %d", f->name,
                                         count, f->parameter_count);
+    elaborate_failed(e, error);
     diagnostic_hint(error, count == 1 ? "prepare(gradients)" : "step(weight, gradient, prepared, t, total)");
-    return elaborate_failed(e, error);
+    return value_error();
   }
   scope *s = scope_create(e, around);
   for (int i = 0; i < count; i++) {

@@ -22,7 +22,7 @@ typedef struct program_options {
 typedef enum { INITIAL_ZEROS, INITIAL_ONES, INITIAL_CONSTANT, INITIAL_NORMAL, INITIAL_UNIFORM } initial_kind;
 
 typedef struct model_parameter {
-  const char *path;  /* "bert.encoder.layer.0.output.dense.weight" */
+  const char *path;  /* "encoder.layer.0.output.dense.weight" */
   const char *input; /* its input's name in graphs: MODEL/path */
   dtype dtype;
   int rank;

@@ -189,7 +189,7 @@ node *graph_copy_node(graph *to, const node *old, node **operands);
  *     dim T of B lengths "ids.lengths"
  *     %0 = input state f32[30522, 256] "student.embeddings.weight"
  *     %1 = input data i32[B, T] "ids"
- *     %2 = gather f32[B, T, 256] %0 %1 @ models/bert.rt:12:5-12:30
+ *     %2 = gather f32[B, T, 256] %0 %1 @ models/nn.rt:12:5-12:30
  *     %3 = constant f32[] 0.5
  *     %4 = reduce_sum f32[B, 1, 256] %2 axes [1]
  *     %5 = slice f32[B, 1, 4] %4 low [0, 0, 2] step [1, 1, 1]
