@@ -13,8 +13,9 @@ typedef enum {
   EMIT_OBJECT
 } emit_form;
 
-/* Appends the code to `to`. The module defines the symbols emit_symbol(s) (a retort_function) and that name followed by
- * `_signature`. Returns NULL, or what is wrong in the arena. */
+/* Appends the code to `to`. The module defines the symbols emit_symbol(s) (a retort_function), and that name followed
+ * by
+ * `_signature` and by `_step` (a retort_step, for profiles). Returns NULL, or what is wrong in the arena. */
 const char *emit_step(arena *a, const step *s, const target *t, emit_form form, text *to);
 
 /* The same for several steps in one module. */

@@ -211,6 +211,8 @@ void emit_tables(emitter *e, const char *symbol, LLVMValueRef const *kernels) {
                                   constant_i32(e, s->call_count), constant_slots(&t),
                                   constant_array(e, t.size, sizes.sizes, sizes.count, "sizes"),
                                   constant_array(e, t.call, calls, s->call_count, "calls"));
-  emit_entry(&t, symbol, constant_global(e, content, "step"));
+  LLVMValueRef table = constant_global(e, content, arena_print(e->arena, "%s_step", symbol));
+  LLVMSetLinkage(table, LLVMExternalLinkage);
+  emit_entry(&t, symbol, table);
   emit_signature(&t, symbol, plan);
 }

@@ -17,6 +17,7 @@ struct executable {
   const char *symbol;
   linked_object *linked;
   retort_function *function;
+  const retort_step *step;
   /* What pass_freeze cut off, if anything: computed by `prepare` into `frozen`, which the function reads as weights. */
   executable *prepare;
   bool prepared;
@@ -54,6 +55,7 @@ static const char *link_object(executable *e, arena *a, const graph *g) {
     return wrong;
   e->function = (retort_function *)(uintptr_t)jit_symbol(e->linked, a, e->symbol, &wrong);
   e->signature = jit_symbol(e->linked, a, arena_print(a, "%s_signature", e->symbol), &wrong);
+  e->step = jit_symbol(e->linked, a, arena_print(a, "%s_step", e->symbol), &wrong);
   return wrong;
 }
 
@@ -221,6 +223,10 @@ void executable_destroy(executable *e) {
 
 const retort_signature *executable_signature(const executable *e) {
   return e->signature;
+}
+
+const retort_step *executable_step(const executable *e) {
+  return e->step;
 }
 
 size_t executable_workspace_size(const executable *e, const int64_t *dims, int threads) {

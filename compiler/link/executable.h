@@ -33,6 +33,9 @@ int executable_prepare(executable *e, const void *const *weights);
 int executable_call(executable *e, const retort_call *call);
 size_t executable_workspace_size(const executable *e, const int64_t *dims, int threads);
 
+/* What the function consists of, for profiles; NULL when interpreted. */
+const retort_step *executable_step(const executable *e);
+
 /* The object's bytes and its function's symbol: for `retort build`. Symbols: NAME (a retort_function) and
  * NAME_signature. */
 const void *executable_object(const executable *e, size_t *size);
