@@ -139,6 +139,27 @@ static void values_stay(void **state) {
   assert_true(compared > 1200);
 }
 
+/* NaN, infinities and zeros of both signs come out as they did. */
+static void special_values_stay(void **state) {
+  (void)state;
+  static const double special[] = {NAN, INFINITY, -INFINITY, 0, -0.0, 1, -1, 0.5, 1e-300, 2};
+  for (uint64_t seed = 0; seed < 1500; seed++) {
+    arena *a = arena_create();
+    random_graph_options options;
+    random_inputs filled;
+    graph *g = random_step(a, seed, &options);
+    bool drawn = random_graph_fill(a, g, seed, options.size_max, &filled);
+    uint64_t random = seed;
+    for (int id = 0; drawn && id < g->node_count; id++)
+      for (int64_t e = 0; g->nodes[id]->dtype == DTYPE_F32 && e < filled.inputs[id].count; e++)
+        if (random_below(&random, 3) == 0)
+          filled.inputs[id].data[e] = special[random_below(&random, sizeof special / sizeof *special)];
+    if (drawn)
+      compare_graphs(a, g, passes_run(g, NULL), &filled, arena_print(a, "seed %d, special values", (int)seed));
+    arena_destroy(a);
+  }
+}
+
 /* Run again on what it made, a pass finds nothing to do; and it does the same every time. */
 static void passes_settle(void **state) {
   (void)state;
@@ -196,17 +217,42 @@ static void a_layer_no_loss_reads_disappears(void **state) {
 static void until_stops_behind_that_pass(void **state) {
   (void)state;
   arena *a = arena_create();
-  graph *g = passes_run(parse(a, teacher), "simplify");
-  assert_int_equal(count_op(g, OP_matmul), 2); /* simplify drops what it left over, and with it the rest */
-  const char *frozen = "graph g {\n"
-                       "%0 = input weight f32[4] \"w\"\n"
-                       "%1 = exp f32[4] %0\n"
-                       "%2 = input data f32[4] \"x\"\n"
-                       "%3 = add f32[4] %1 %2\n"
-                       "output \"y\" %3\n}\n";
-  assert_null(passes_run(parse(a, frozen), "dce")->prepare);
-  assert_non_null(passes_run(parse(a, frozen), "freeze")->prepare);
+  const char *content = "graph g {\n"
+                        "%0 = input weight f32[4] \"w\"\n"
+                        "%1 = exp f32[4] %0\n"
+                        "%2 = neg f32[4] %1\n"
+                        "%3 = neg f32[4] %2\n"
+                        "%4 = input data f32[4] \"x\"\n"
+                        "%5 = add f32[4] %3 %4\n"
+                        "output \"y\" %5\n}\n";
+  graph *g = passes_run(parse(a, content), "dce");
+  assert_int_equal(count_op(g, OP_neg), 2);
+  g = passes_run(parse(a, content), "cse");
+  assert_int_equal(count_op(g, OP_neg), 0);
+  assert_int_equal(count_op(g, OP_exp), 1);
+  assert_null(g->prepare);
+  g = passes_run(parse(a, content), "freeze");
+  assert_int_equal(count_op(g, OP_exp), 0);
+  assert_non_null(g->prepare);
   arena_destroy(a);
+}
+
+/* Each pass leaves only what is needed, once dce has run. */
+static void nothing_dead_is_left(void **state) {
+  (void)state;
+  for (uint64_t seed = 0; seed < 300; seed++) {
+    arena *a = arena_create();
+    random_graph_options options;
+    graph *g = random_step(a, seed, &options);
+    for (const pass *p = passes; p->name; p++) {
+      g = p->run(g);
+      bool *needed = pass_needed(g);
+      for (int id = 0; id < g->node_count; id++)
+        if (!needed[id])
+          fail_msg("seed %d: %s leaves %%%d, which nobody reads, in\n%s", (int)seed, p->name, id, printed(g));
+    }
+    arena_destroy(a);
+  }
 }
 
 static void the_list_says_what_and_why(void **state) {
@@ -220,9 +266,11 @@ static void the_list_says_what_and_why(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(values_stay),
+      cmocka_unit_test(special_values_stay),
       cmocka_unit_test(passes_settle),
       cmocka_unit_test(a_layer_no_loss_reads_disappears),
       cmocka_unit_test(until_stops_behind_that_pass),
+      cmocka_unit_test(nothing_dead_is_left),
       cmocka_unit_test(the_list_says_what_and_why),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
