@@ -17,7 +17,9 @@ static void add_dim(code *c, const dim *d) {
     add(c, RETORT_SIZE_CONSTANT, 0);
   for (int i = 0; i < d->term_count; i++) {
     const dim_term *term = &d->terms[i];
-    add(c, RETORT_SIZE_CONSTANT, term->coefficient);
+    bool plain = term->coefficient == 1 && term->factor_count > 0; /* a symbol alone is one instruction */
+    if (!plain)
+      add(c, RETORT_SIZE_CONSTANT, term->coefficient);
     for (int j = 0; j < term->factor_count; j++) {
       const dim_factor *factor = term->factors[j];
       if (factor->symbol) {
@@ -26,7 +28,8 @@ static void add_dim(code *c, const dim *d) {
         add_dim(c, factor->dividend);
         add(c, RETORT_SIZE_FLOOR_DIVIDE, factor->divisor);
       }
-      add(c, RETORT_SIZE_MULTIPLY, 0);
+      if (j > 0 || !plain)
+        add(c, RETORT_SIZE_MULTIPLY, 0);
     }
     if (i)
       add(c, RETORT_SIZE_ADD, 0);
