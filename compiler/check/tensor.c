@@ -264,11 +264,30 @@ static bool combine_ragged(const pointwise_call *c, shape s, ragged_axes *result
   return true;
 }
 
+/* The axes along which padding could make e^x overflow: all, except that x - max(x), as softmax has it, is nowhere
+ * above zero where the maximum's own axes are real. */
+static unsigned axes_to_guard(const node *x) {
+  if (x->op != OP_sub)
+    return ~0u;
+  const node *largest = x->operands[1];
+  while (largest->op == OP_expand || largest->op == OP_stop_gradient)
+    largest = largest->operands[0];
+  if (largest->op != OP_reduce_max)
+    return ~0u;
+  const node *of = largest->operands[0], *from = x->operands[0];
+  if (of != from && (of->op != OP_where || of->operands[1] != from))
+    return ~0u;
+  unsigned bits = 0;
+  for (int i = 0; i < largest->attributes.axes.count; i++)
+    bits |= 1u << largest->attributes.axes.axis[i];
+  return bits;
+}
+
 /* Keeps padding finite: operands of functions that are not finite everywhere become harmless there. */
 static void guard_padding(pointwise_call *c) {
   switch ((int)c->op) {
   case OP_exp:
-    c->nodes[0] = ragged_fill(c->e, c->nodes[0], ~0u, 0, c->where);
+    c->nodes[0] = ragged_fill(c->e, c->nodes[0], axes_to_guard(c->nodes[0]), 0, c->where);
     return;
   case OP_log:
   case OP_sqrt:
