@@ -15,7 +15,7 @@ static bool add_result(elaborator *e, value result, span where, const char *name
     result = value_tensor(
         graph_scalar(e->graph, result.kind == VALUE_INT ? (double)result.as.integer : result.as.real, where));
   if (result.kind == VALUE_TENSOR) {
-    graph_output_add(e->graph, name, result.as.tensor);
+    graph_output_add(e->graph, name, ragged_clear(e, result.as.tensor, where));
     return true;
   }
   if (result.kind != VALUE_ERROR)
@@ -38,7 +38,7 @@ static void add_taps(instance *i, void *context) {
       continue;
     const char *dot = *i->path ? "." : "";
     graph_output_add(e->graph, arena_print(e->arena, "tap.%s%s%s", i->path, dot, i->taps[t].name),
-                     i->taps[t].value.as.tensor);
+                     ragged_clear(e, i->taps[t].value.as.tensor, i->taps[t].where));
   }
 }
 
