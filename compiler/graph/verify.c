@@ -23,18 +23,6 @@ static bool is_node_of(const graph *g, const node *n, int below) {
   return n && n->id >= 0 && n->id < below && g->nodes[n->id] == n;
 }
 
-static const char *verify_attributes(const graph *g, const node *n) {
-  const node_attributes *a = &n->attributes;
-  attribute_kind kind = op_describe(n->op)->attribute;
-  for (int i = 0; i < n->shape.rank; i++) {
-    if (kind == ATTRIBUTE_SLICE && !a->slice.low[i])
-      return WRONG("%%%d: no slice along axis %d", n->id, i);
-    if (kind == ATTRIBUTE_PAD && (!a->pad.low[i] || !a->pad.high[i]))
-      return WRONG("%%%d: no padding along axis %d", n->id, i);
-  }
-  return NULL;
-}
-
 static const char *verify_node(const graph *g, int i) {
   const node *n = g->nodes[i];
   if (n->id != i)
@@ -46,12 +34,10 @@ static const char *verify_node(const graph *g, int i) {
       return WRONG("%%%d: operand %d is no node before it", i, k);
   if (n->shape.rank < 0 || n->shape.rank > RANK_MAX)
     return WRONG("%%%d: rank %d is not between 0 and %d", i, n->shape.rank, RANK_MAX);
-  const char *wrong = verify_attributes(g, n);
-  if (wrong)
-    return wrong;
   graph scratch = *g; /* the check allocates and interns, but leaves the graph as it is */
   node computed = *n;
-  wrong = graph_check(&scratch, n->op, n->operand_count, n->operands, &n->attributes, &computed.dtype, &computed.shape);
+  const char *wrong =
+      graph_check(&scratch, n->op, n->operand_count, n->operands, &n->attributes, &computed.dtype, &computed.shape);
   if (wrong)
     return WRONG("%%%d: %s", i, wrong);
   if (!same_type(&computed, n))

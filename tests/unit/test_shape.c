@@ -136,6 +136,7 @@ static const char *const refused[][2] = {
     {"slice f32[1] %1 low [9223372036854775806] step [9223372036854775807]",
      "'slice' takes elements 9223372036854775806 to 9223372036854775806 of axis 0, which has 3"},
     {"pad f32[2] %1 low [-1] interior [0] high [0]", "'pad' along axis 0 is negative"},
+    {"pad f32[2] %5 low [1] interior [0] high [0]", "'pad' does not say how much axis 1 gets"},
     {"concat f32[B, 6] %0 %8 axes [1]",
      "'concat' needs equal shapes but for axis 1: operands are f32[B, 3] and f32[T, 3]"},
     {"concat f32[6] %1 %11 axes [0]", "'concat' needs equal element types: operands are f32[3] and i32[3]"},
