@@ -200,11 +200,16 @@ void run_free_data(run_state *r) {
 
 /* ---- tokens and labels against the graph ---- */
 
-/* The input that a node's values are taken from unchanged, or NULL. */
+/* The input that a node's values are taken from, itself or with constants in the place of padding; NULL: another. */
 static const char *source_input(const node *n) {
-  while (n->op != OP_input && n->operand_count > 0 && (op_describe(n->op)->class == CLASS_MOVEMENT || n->op == OP_cast))
-    n = n->operands[0];
-  return n->op == OP_input ? n->attributes.input.name : NULL;
+  for (;;) {
+    if (n->op == OP_where && n->operands[2]->op == OP_constant)
+      n = n->operands[1];
+    else if (n->op == OP_cast || (op_describe(n->op)->class == CLASS_MOVEMENT && n->operand_count == 1))
+      n = n->operands[0];
+    else
+      return n->op == OP_input ? n->attributes.input.name : NULL;
+  }
 }
 
 /* The fewest rows of a table that the field looks up; *table: what it is called. INT32_MAX: it looks up none. */

@@ -123,7 +123,7 @@ static int run_compiled(stage_context *c, const callable *step, failure *f) {
   stage_report report;
   int status = status_of(stage_run(&work, &report, f));
   failure saving = {0}; /* of the weights: the failure before it is told first */
-  if (r->output && status != STATUS_OUTPUT_FAILED && report.steps > 0 && !run_save_model(r, s->student, &saving)) {
+  if (r->output && status != STATUS_OUTPUT_FAILED && !run_save_model(r, s->student, &saving)) {
     failure_add(f, "%s%s", f->text ? "\n" : "", saving.text);
     status = STATUS_OUTPUT_FAILED;
   }

@@ -29,6 +29,11 @@ static double run_batch(const evaluation *e, binding *b, const batch *data, eval
   return seconds;
 }
 
+static int compare_times(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
 bool evaluation_run(const evaluation *e, evaluation_result *result, failure *f) {
   *result = (evaluation_result){0};
   binding *b = binding_create(&e->forward, 1, &(weight_set *){e->weights}, e->threads, f);
@@ -36,19 +41,18 @@ bool evaluation_run(const evaluation *e, evaluation_result *result, failure *f) 
     return false;
   batcher *batches = batcher_create(e->data, e->batch, binding_width(b), false, 0);
   result->predictions = memory_allocate((size_t)e->data->count, sizeof *result->predictions);
-  int64_t count = batcher_per_epoch(batches), timed_rows = 0;
-  double timed = 0;
+  int64_t count = batcher_per_epoch(batches);
+  double *times = memory_allocate((size_t)count, sizeof *times);
   bool good = true;
   for (int64_t step = 0; step < count && good; step++) {
     const batch *data = batcher_fill(batches, step);
     double seconds = run_batch(e, b, data, result, f);
     good = seconds >= 0 && !interrupt_requested();
-    if (step > 0 || count == 1) {
-      timed += seconds;
-      timed_rows += data->rows;
-    }
+    times[step] = seconds * 1e3 / (double)data->rows;
   }
-  result->milliseconds = timed_rows > 0 ? timed * 1e3 / (double)timed_rows : 0;
+  qsort(times, (size_t)count, sizeof *times, compare_times);
+  result->milliseconds = times[count / 2];
+  free(times);
   batcher_free(batches);
   binding_free(b);
   return good;

@@ -14,7 +14,7 @@ typedef struct evaluation {
 typedef struct evaluation_result {
   int32_t *predictions; /* of each row: the class with the largest value, the first of equals */
   int classes;
-  double milliseconds; /* a row, in batches as given; the first batch is not counted where there are more */
+  double milliseconds; /* a row: the median over the batches */
 } evaluation_result;
 
 /* The caller frees result->predictions. False after a failure, or when a signal ended it (then f has no text). */

@@ -127,34 +127,44 @@ static int64_t find_bad_step(running *r, int64_t last, failure *f) {
   return last;
 }
 
-/* Goes back to before the step that spoiled the weights or the loss, and says what it was. */
+static bool go_to(running *r, int64_t done, failure *f) {
+  const batch *data;
+  bool good = true;
+  restore_snapshot(r);
+  for (int64_t step = r->snapshot_step + 1; step <= done && good; step++)
+    good = do_step(r, step, &data, f);
+  return good;
+}
+
+/* Says which step spoiled the weights or the loss and why, and goes back to weights that are good. */
 static stage_result report_failure(running *r, int64_t step, int64_t *done, failure *f) {
   const stage *s = r->stage;
-  stage_failure what = {0};
-  const batch *data = NULL;
-  find_bad_term(r, &what);
-  stage_failure seen = what;
-  what = (stage_failure){.step = find_bad_step(r, step, f)};
+  stage_failure seen = {0}, what = {0};
+  find_bad_term(r, &seen);
+  what.step = find_bad_step(r, step, f);
   what.values = values_of(s, what.step);
-  restore_snapshot(r);
-  for (int64_t again = r->snapshot_step + 1; again < what.step && !f->text; again++)
-    do_step(r, again, &data, f);
-  if (f->text)
+  if (f->text || !go_to(r, what.step - 1, f))
     return STAGE_FAILED;
-  *done = what.step - 1;
-  what.data = batcher_fill(r->batches, what.step - 1);
+  const char *kind = isnan(seen.value) ? "NaN" : "infinite";
   if (what.step == step) {
     what.term = seen.term;
     what.value = seen.value;
-    fail(f, "stage '%s': the loss '%s' is %s at step %lld of %lld", s->name, what.term,
-         isnan(what.value) ? "NaN" : "infinite", (long long)step, (long long)s->steps);
+    fail(f, "stage '%s': the loss '%s' is %s at step %lld of %lld", s->name, what.term, kind, (long long)step,
+         (long long)s->steps);
   } else {
     fail(f, "stage '%s': the weights are no longer numbers after step %lld of %lld; the loss '%s' was %s at step %lld",
-         s->name, (long long)what.step, (long long)s->steps, seen.term, isnan(seen.value) ? "NaN" : "infinite",
-         (long long)step);
+         s->name, (long long)what.step, (long long)s->steps, seen.term, kind, (long long)step);
   }
+  what.data = batcher_fill(r->batches, what.step - 1);
   if (s->explain)
     s->explain(s->context, &what);
+  /* Weights that gave a loss that is no number are suspect even when they are numbers. */
+  *done = what.step - 1;
+  if (what.term && *done > r->snapshot_step) {
+    failure unused = {0};
+    go_to(r, --*done, &unused);
+    failure_free(&unused);
+  }
   return STAGE_NOT_FINITE;
 }
 

@@ -9,7 +9,7 @@ typedef struct stage_term {
   const char *output; /* its output's name */
 } stage_term;
 
-/* The step that went wrong; the weights are as they were before it. */
+/* The step that went wrong; while explain looks at it, the weights are as they were before it. */
 typedef struct stage_failure {
   const char *term; /* the loss term that is no number; NULL: the losses are numbers, but a weight no longer is */
   double value;
@@ -42,7 +42,8 @@ typedef struct stage {
 typedef enum {
   STAGE_DONE,
   STAGE_INTERRUPTED, /* by a signal; the weights are those after the last whole step */
-  STAGE_NOT_FINITE,  /* a loss or a weight is NaN or infinite; the weights are those before that step */
+  STAGE_NOT_FINITE,  /* a loss or a weight is NaN or infinite; the weights are the last ones whose loss was a number
+                        (rarely the ones behind them, when nothing older is kept) */
   STAGE_FAILED
 } stage_result;
 

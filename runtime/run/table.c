@@ -59,8 +59,8 @@ static void fill_row(const grid *g, int at, int metric_count, const table_row *r
   for (int m = 0; m < metric_count; m++)
     *cell(g, at, column++) = memory_print("%.2f", 100 * row->scores[m]);
   *cell(g, at, column++) = parameters_text(row->parameters);
-  *cell(g, at, column++) = memory_print("%.2f", (double)row->bytes / 1e6);
-  *cell(g, at, column++) = memory_print("%.3f", row->milliseconds);
+  *cell(g, at, column++) = memory_print("%.*f", row->bytes < 100000 ? 4 : 2, (double)row->bytes / 1e6);
+  *cell(g, at, column++) = memory_print("%.3g", row->milliseconds);
   if (!reference)
     return;
   double own = metric_count ? row->scores[0] : 0, its = metric_count ? reference->scores[0] : 0;

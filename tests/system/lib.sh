@@ -24,12 +24,12 @@ expect() {
 
 # Each word group must stand in the file.
 expect_text() {
-  file=$1
+  searched=$1
   shift
   for text in "$@"; do
-    grep -qF -- "$text" "$file" || {
-      cat "$file"
-      fail_test "'$text' is not in $file"
+    grep -qF -- "$text" "$searched" || {
+      cat "$searched"
+      fail_test "'$text' is not in $searched"
     }
   done
 }
@@ -50,7 +50,7 @@ make_task() {
           k = 1 + int(rand() * 8); line = line (i ? " " : "") words[k]
           score += (k <= 2) - (k == 3 || k == 4)
         }
-        printf "%s\t%d\n", line, score > 0
+        printf "%s\t%d\n", line, (score > 0)
       }
     }' >$split.tsv
   done

@@ -21,7 +21,7 @@ test_command_line() {
   expect 2 "$RETORT" run task.rt --seed
   expect 2 "$RETORT" run task.rt other.rt
   expect 0 "$RETORT" run --help
-  expect_text out "--set NAME=VALUE" "exit status"
+  expect_text out "--set NAME=VALUE" "EXIT STATUS"
 }
 
 test_missing_source() {
@@ -36,7 +36,7 @@ test_syntax_and_shapes() {
   expect_text err "broken.rt:7:" error "^"
   sed 's/width: 8, classes: 2/width: 8, classes: 3/' task.rt >shapes.rt
   expect 1 "$RETORT" run shapes.rt
-  expect_text err "error" "f32[B, 3]" "f32[B, 2]"
+  expect_text err "error" "f32[B, 2]" "classes = 3 was bound" "shapes.rt:8:"
 }
 
 test_overrides() {

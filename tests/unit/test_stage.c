@@ -231,10 +231,11 @@ static void stops_before_a_bad_step(void **state) {
       stage_report report;
       *(spoil_weight ? &x.behaviour.bad_weight : &x.behaviour.bad_loss) = steps[i];
       assert_int_equal(run(&x, 300, &report, &f), STAGE_NOT_FINITE);
-      assert_int_equal(report.steps, steps[i] - 1);
+      bool further_back = !spoil_weight && (steps[i] - 1) % 100 != 0; /* not behind the snapshot */
+      assert_int_equal(report.steps, steps[i] - 1 - further_back);
+      assert_true(*(float *)x.weights->items[0].data == weight_after(report.steps));
       assert_int_equal(x.explained.step, steps[i]);
-      assert_true(*(float *)x.weights->items[0].data == weight_after(steps[i] - 1));
-      assert_true(x.weight_when_explained == *(float *)x.weights->items[0].data);
+      assert_true(x.weight_when_explained == weight_after(steps[i] - 1));
       assert_non_null(strstr(f.text, "stage 'fit': "));
       assert_non_null(strstr(f.text, spoil_weight ? "the weights are no longer numbers after step"
                                                   : "the loss 'square' is infinite at step"));
