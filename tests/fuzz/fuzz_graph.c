@@ -1,11 +1,10 @@
 /* Any bytes as graph text: an error, or a graph that verifies, prints, reads back the same, and can be interpreted. */
 #include "compiler/graph/flops.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { ELEMENTS_MAX = 1 << 16, BINDING = 2 };
 
