@@ -127,6 +127,13 @@ static void match_brackets(token_list *words) {
   }
 }
 
+/* Sets `match` of line ends to the next word that is none. */
+static void link_lines(token_list *words) {
+  for (int i = words->count - 2; i >= 0; i--)
+    if (words->items[i].kind == TOKEN_NEWLINE)
+      words->items[i].match = words->items[i + 1].kind == TOKEN_NEWLINE ? words->items[i + 1].match : i + 1;
+}
+
 /* ---- from words to tokens ---- */
 
 typedef struct token_filter {
@@ -165,10 +172,9 @@ static int bracket_kind(const token_filter *f) {
   return f->bracket < 0 ? 0 : f->words->items[f->bracket].kind;
 }
 
+/* The first word from `index` on that is no line end. */
 static int word_behind_lines(const token_filter *f, int index) {
-  while (kind_at(f, index) == TOKEN_NEWLINE)
-    index++;
-  return index;
+  return kind_at(f, index) == TOKEN_NEWLINE ? f->words->items[index].match : index;
 }
 
 static bool newline_counts(const token_filter *f, int index) {
@@ -266,6 +272,7 @@ static void filter_word(token_filter *f, int index) {
 token_list read_tokens(arena *a, const source_file *file) {
   token_list words = read_words(a, file);
   match_brackets(&words);
+  link_lines(&words);
   token_filter f = {.arena = a, .words = &words, .bracket = -1};
   for (int i = 0; i < words.count; i++) {
     for (; f.problem < words.problem_count && words.problems[f.problem].before <= i; f.problem++) {

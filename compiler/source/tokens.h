@@ -15,7 +15,7 @@
 
 typedef struct token {
   int kind;  /* parser_token_kind_t of the grammar */
-  int match; /* of a bracket: its partner's place among the words, -1 when it has none */
+  int match; /* of a bracket: its partner's place among the words; of a line end: the next word's; -1: none */
   int outer; /* the innermost open bracket with a partner around this token, among the words; -1: none */
   span where;
   union {
