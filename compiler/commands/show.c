@@ -19,7 +19,9 @@ static const struct stage_row {
         {.name = NULL},
 },
   behind_passes[] = {
-      {"kernels", show_kernels, "after all passes: fused loop nests, and the calls of them in order"},
+      {"fuse", show_fuse, "after all passes: groups of values that one kernel computes, what they read"},
+      {"schedule", show_schedule, "the groups in order, and which states are updated in place"},
+      {"kernels", show_kernels, "the groups as loop nests, and the calls of them in order"},
       {"memory", show_memory, "the step's buffers, how long they live, their sizes"},
       {"llvm", show_llvm, "LLVM's text, as it is emitted"},
       {"optimized", show_optimized, "LLVM's text after its optimizer"},

@@ -18,6 +18,7 @@ show_stage show_tokens, show_ast; /* show_source.c */
 show_stage show_typed, show_graph, show_grad;
 /* A pass by its name, with those before it on a program, alone on a graph's text (show_graph.c). */
 show_stage show_pass;
+show_stage show_fuse, show_schedule;
 show_stage show_kernels, show_memory, show_llvm, show_optimized, show_asm; /* show_code.c */
 
 /* The graph that the options mean (show_graph.c): of a file of graph text, itself; else of a program. With `passes`

@@ -1,10 +1,31 @@
 #include "compiler/commands/show.h"
 #include "compiler/emit/emit.h"
 #include "compiler/kernel/kernel.h"
+#include "compiler/passes/fusion.h"
 
 static const step *find_step(const show_options *o, arena *a, int *status) {
   const graph *g = show_find_graph(o, a, true, status);
   return g ? step_create(g) : NULL;
+}
+
+static int print_fusion(const show_options *o, arena *a, fusion_detail detail, text *to) {
+  int status = STATUS_DONE;
+  const graph *g = show_find_graph(o, a, true, &status);
+  if (!g)
+    return status;
+  fusion *f = fusion_create(g);
+  if (detail != FUSION_GROUPS)
+    schedule_groups(f);
+  fusion_print(f, detail, to);
+  return status;
+}
+
+int show_fuse(const show_options *o, arena *a, text *to) {
+  return print_fusion(o, a, FUSION_GROUPS, to);
+}
+
+int show_schedule(const show_options *o, arena *a, text *to) {
+  return print_fusion(o, a, FUSION_SCHEDULE, to);
 }
 
 int show_kernels(const show_options *o, arena *a, text *to) {

@@ -10,6 +10,7 @@ enum {
   ROWS_LEAST = 256,        /* of a block, when the right operand is large */
   BLOCK_ELEMENTS = 262144, /* of the result: what fits in a second-level cache */
   BATCH_ROWS_LEAST = 64,   /* of a block of one of a batch of products */
+  NARROW_RESULT = 32,      /* columns: such a result stays in cache anyway */
   WORK_DIVISOR = 8         /* a product does so many operations for one of the rest */
 };
 
@@ -133,6 +134,15 @@ static void lower_epilogue(lowering *l, const subscript *from, const subscript *
   builder_end(l->b);
 }
 
+/* A register that holds the number, for places that use it often. */
+static const subscript *named(lowering *l, const subscript *s) {
+  if (s->kind == SUBSCRIPT_CONSTANT || s->kind == SUBSCRIPT_DIM || s->kind == SUBSCRIPT_VARIABLE)
+    return s;
+  int number = builder_register(l->b, DTYPE_I64);
+  builder_set(l->b, number, value_index(l->b, s, DTYPE_I64));
+  return subscript_of_value(l->b, value_register(l->b, number));
+}
+
 /* Units are blocks of rows of products, `blocks` of `size` rows for each product. */
 static void lower_units(lowering *l, const product *p, const subscript *when, const subscript *blocks,
                         const subscript *size) {
@@ -140,16 +150,17 @@ static void lower_units(lowering *l, const product *p, const subscript *when, co
   const subscript *m = subscript_dim(b, p->m), *batch = subscript_dim(b, p->batch);
   phase *made = builder_phase(b, when, subscript_multiply(b, batch, blocks), p->root->node->where);
   lower_part_begin(l);
+  blocks = named(l, blocks);
+  size = named(l, size);
   int variable = builder_variable(b);
   const subscript *unit = subscript_variable(b, variable);
   builder_loop(b, variable, subscript_variable(b, VARIABLE_BEGIN), subscript_variable(b, VARIABLE_END), 1, false);
-  const subscript *which = subscript_binary(b, SUBSCRIPT_DIVIDE, unit, blocks);
-  const subscript *at = subscript_binary(b, SUBSCRIPT_REMAINDER, unit, blocks);
-  const subscript *first = subscript_binary(b, SUBSCRIPT_MINIMUM, subscript_multiply(b, at, size), m);
-  if (blocks->kind == SUBSCRIPT_CONSTANT && blocks->constant == 1)
-    first = subscript_constant(b, 0);
+  const subscript *which =
+      p->merged ? subscript_constant(b, 0) : named(l, subscript_binary(b, SUBSCRIPT_DIVIDE, unit, blocks));
+  const subscript *at = p->merged ? unit : subscript_binary(b, SUBSCRIPT_REMAINDER, unit, blocks);
+  const subscript *first = named(l, subscript_binary(b, SUBSCRIPT_MINIMUM, subscript_multiply(b, at, size), m));
   const subscript *left = subscript_binary(b, SUBSCRIPT_SUBTRACT, m, first);
-  const subscript *count = subscript_binary(b, SUBSCRIPT_MINIMUM, size, left);
+  const subscript *count = named(l, subscript_binary(b, SUBSCRIPT_MINIMUM, size, left));
   lower_product(l, p, which, first, count);
   l->row_work = dim_constant(builder_dims(b), 0);
   if (has_epilogue(l->g)) {
@@ -198,12 +209,17 @@ static void lower_whole(lowering *l, const product *p, const subscript *when) {
   made->work = subscript_multiply(b, l->rows, subscript_dim(b, l->row_work));
 }
 
+static bool is_at_most(const dim *d, int64_t limit) {
+  int64_t size;
+  return dim_is_constant(d, &size) && size <= limit;
+}
+
 void lower_contraction(lowering *l) {
   kernel_builder *b = l->b;
   product p = describe(l, l->g->contraction);
   if (!dim_is_one(p.batch))
     lower_batch(l, &p);
-  else if (!has_epilogue(l->g))
+  else if (!has_epilogue(l->g) || is_at_most(p.n, NARROW_RESULT) || is_at_most(p.m, 2 * ROWS_LEAST))
     lower_whole(l, &p, NULL);
   else {
     const subscript *large =

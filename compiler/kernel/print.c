@@ -31,9 +31,10 @@ static void print_variable(int number, text *to) {
 }
 
 static void print_dim(const dim *d, text *to) {
-  text_add(to, "%s", d->term_count > 1 ? "(" : "");
+  bool alone = dim_as_symbol(d) != NULL;
+  text_add(to, "%s", alone ? "" : "(");
   dim_print(d, to);
-  text_add(to, "%s", d->term_count > 1 ? ")" : "");
+  text_add(to, "%s", alone ? "" : ")");
 }
 
 void subscript_print(const subscript *i, text *to) {

@@ -232,11 +232,11 @@ typedef struct readers {
   root **roots;
 } readers;
 
-static bool reads_by_rows(const fusion *f, const root *r, const node *source) {
+/* Whether r reads the source element by element, so that two such readers read it once between them. */
+static bool reads_by_element(const root *r, const node *source) {
   for (int i = 0; i < r->reading_count; i++)
     if (r->readings[i].source == source)
-      return !r->readings[i].whole && reads_same_row(&r->readings[i], r->group->rows);
-  (void)f;
+      return r->readings[i].same_element && !r->readings[i].whole;
   return false;
 }
 
@@ -248,7 +248,7 @@ static void merge_readers(fusion *f, const node *source, const readers *all, int
         continue;
       a->rows = group_best_rows(f, a);
       b->rows = group_best_rows(f, b);
-      if (a->rows == b->rows && reads_by_rows(f, all->roots[i], source) && reads_by_rows(f, all->roots[k], source))
+      if (a->rows == b->rows && reads_by_element(all->roots[i], source) && reads_by_element(all->roots[k], source))
         try_merge(f, a, b, mark);
     }
 }

@@ -78,19 +78,6 @@ static void print_buffers(const fusion *f, text *to) {
   }
 }
 
-void fusion_print(const fusion *f, fusion_detail detail, text *to) {
-  static const char *const names[] = {
-      [FUSION_GROUPS] = "fusion", [FUSION_SCHEDULE] = "schedule", [FUSION_MEMORY] = "memory"};
-  text_add(to, "%s %s {\n", names[detail], f->graph->name);
-  for (int i = 0; i < f->group_count; i++)
-    print_group(f, f->groups[i], detail, to);
-  if (detail == FUSION_SCHEDULE)
-    print_updates(f, to);
-  if (detail == FUSION_MEMORY)
-    print_buffers(f, to);
-  text_add(to, "}\n");
-}
-
 /* ---- missed fusions ---- */
 
 static bool computes_update(const fusion *f, const group *g) {
@@ -139,4 +126,20 @@ int fusion_loose_pointwise(const fusion *f) {
       count++;
   }
   return count;
+}
+
+/* ---- */
+
+void fusion_print(const fusion *f, fusion_detail detail, text *to) {
+  static const char *const names[] = {
+      [FUSION_GROUPS] = "fusion", [FUSION_SCHEDULE] = "schedule", [FUSION_MEMORY] = "memory"};
+  text_add(to, "%s %s {\n", names[detail], f->graph->name);
+  for (int i = 0; i < f->group_count; i++)
+    print_group(f, f->groups[i], detail, to);
+  if (detail == FUSION_SCHEDULE)
+    print_updates(f, to);
+  if (detail == FUSION_MEMORY)
+    print_buffers(f, to);
+  int loose = fusion_loose_pointwise(f);
+  text_add(to, "}\n%d values, %d groups; %d pointwise between contractions\n", f->root_count, f->group_count, loose);
 }

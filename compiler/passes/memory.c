@@ -112,6 +112,20 @@ static int find_taken_over(const planning *plan, const root *q) {
   return -1;
 }
 
+/* The buffer of an output of the same group that will be stored over r, element by element; or -1. */
+static int find_output_to_use(const planning *plan, const root *r) {
+  const fusion *f = plan->f;
+  const group *g = r->group;
+  for (int i = 0; i < g->root_count; i++) {
+    const root *q = g->roots[i];
+    if (r->nest < 0 && q->nest >= 0 && q->reduce == REDUCE_NOT && q->buffer >= 0 &&
+        f->buffers[q->buffer].place == PLACE_OUTPUT && !plan->occupant[q->buffer] && plan->last[r->index] == g->id &&
+        same_layout(f, r, q) && may_overwrite(q, r->node))
+      return q->buffer;
+  }
+  return -1;
+}
+
 /* ---- */
 
 enum { SHARE_ALIGNMENT = 16 }; /* elements: threads do not write the same cache line */
@@ -136,6 +150,8 @@ static void place_root(planning *plan, root *r) {
     return;
   if (r->buffer < 0)
     r->buffer = find_taken_over(plan, r);
+  if (r->buffer < 0)
+    r->buffer = find_output_to_use(plan, r);
   if (r->buffer < 0)
     r->buffer = add_buffer(f, (buffer){.dtype = r->node->dtype,
                                        .elements = shape_elements(f->graph->dims, r->node->shape),

@@ -173,7 +173,7 @@ static void training_steps_agree_with_the_interpreter(void **unused) {
 /* Rows enough for blocks of rows on every thread. */
 static void blocks_of_rows_agree_with_the_interpreter(void **unused) {
   (void)unused;
-  check_layers(&(layer_options){.layers = 1, .hidden = 16, .heads = 2, .wide = 20, .train = true, .dropout = true}, 29,
+  check_layers(&(layer_options){.layers = 1, .hidden = 48, .heads = 2, .wide = 40, .train = true, .dropout = true}, 29,
                41);
 }
 
