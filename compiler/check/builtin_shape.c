@@ -125,18 +125,6 @@ value builtin_permute(const builtin_call *c) {
   return value_tensor(tensor_permute(c->e, x, order, c->where));
 }
 
-/* What is repeated along a ragged dimension beside its rows becomes ragged: its copies in the padding are not meant. */
-static void mark_expanded(elaborator *e, const node *x, const node *expanded) {
-  ragged_axes r = ragged_of(e, expanded), written = ragged_by_shape(expanded->shape);
-  int missing = expanded->shape.rank - x->shape.rank;
-  for (int i = 0; i < expanded->shape.rank; i++) {
-    bool repeated = i < missing || x->shape.dims[i - missing] != expanded->shape.dims[i];
-    if (repeated && written.rows[i] >= 0)
-      r.rows[i] = written.rows[i];
-  }
-  ragged_set(e, expanded, r);
-}
-
 value builtin_expand(const builtin_call *c) {
   node *x = builtin_tensor(c, 0);
   shape s, common;
@@ -150,8 +138,8 @@ value builtin_expand(const builtin_call *c) {
     return elaborate_failed(c->e, d);
   }
   node *n = tensor_broadcast(c->e, x, s, c->where);
-  if (n && n != x)
-    mark_expanded(c->e, x, n);
+  if (n && n != x) /* copies in the padding are not meant */
+    ragged_set(c->e, n, ragged_join(c->e, n->shape, ragged_of(c->e, n), 1, &x));
   return value_tensor(n);
 }
 

@@ -64,12 +64,8 @@ value builtin_pad(const builtin_call *c) {
   node *x = builtin_tensor(c, 0);
   if (!x || !ragged_any(ragged_of(c->e, x)))
     return value_tensor(x);
-  x = ragged_clear(c->e, x, c->where);
   /* A node of its own, since what x is stays ragged. */
-  node *dense = tensor_make(c->e, OP_reshape, 1, &x, NULL, x->dtype, &x->shape, c->where);
-  if (dense)
-    ragged_set(c->e, dense, ragged_none());
-  return value_tensor(dense);
+  return value_tensor(ragged_view(c->e, ragged_clear(c->e, x, c->where), ragged_none(), c->where));
 }
 
 value builtin_mask(const builtin_call *c) {

@@ -101,6 +101,31 @@ unsigned ragged_to_mask(ragged_axes r, unsigned mixed) {
   return bits;
 }
 
+/* x has this dimension beside its rows and is dense in it: pad(x), mask(x) and what is made of them. */
+static bool is_padded(elaborator *e, const node *x, const dim_symbol *symbol) {
+  ragged_axes r = ragged_of(e, x);
+  bool dense = false, rows = false;
+  for (int i = 0; i < x->shape.rank; i++) {
+    dense = dense || (r.rows[i] < 0 && dim_as_symbol(x->shape.dims[i]) == symbol);
+    rows = rows || x->shape.dims[i] == symbol->of;
+  }
+  return dense && rows;
+}
+
+ragged_axes ragged_join(elaborator *e, shape s, ragged_axes r, int count, node *const *operands) {
+  ragged_axes written = ragged_by_shape(s);
+  for (int i = 0; i < s.rank; i++) {
+    if (r.rows[i] >= 0 || written.rows[i] < 0)
+      continue;
+    bool padded = false;
+    for (int n = 0; n < count; n++)
+      padded = padded || is_padded(e, operands[n], ragged_symbol(s.dims[i]));
+    if (!padded)
+      r.rows[i] = written.rows[i];
+  }
+  return r;
+}
+
 /* ---- lengths and masks ---- */
 
 static node *find_or_make_lengths(elaborator *e, const dim_symbol *symbol, span where) {
@@ -186,6 +211,12 @@ node *ragged_fill(elaborator *e, node *x, unsigned bits, double filler, span whe
   node *filled = graph_where(g, mask, x, other, where);
   *record_of(e, filled) = (node_record){.known = true, .axes = record.axes, .filled = bits, .filler = filler};
   return filled;
+}
+
+node *ragged_view(elaborator *e, node *x, ragged_axes r, span where) {
+  node *n = graph_add(e->graph, OP_reshape, 1, &x, NULL, x->dtype, &x->shape, where);
+  ragged_set(e, n, r);
+  return n;
 }
 
 node *ragged_clear(elaborator *e, node *x, span where) {
@@ -277,6 +308,17 @@ node *ragged_count(elaborator *e, node *x, unsigned bits, int64_t *known, span w
   if (!size)
     *known = -1;
   return size ? multiply(e, count, size, where) : NULL;
+}
+
+node *ragged_reached(elaborator *e, const node *x, unsigned kept, unsigned reduced, span where) {
+  graph *g = e->graph;
+  ragged_axes r = ragged_of(e, x);
+  axes rows = {0};
+  for (int i = 0; i < x->shape.rank; i++)
+    if ((reduced >> i & 1) && (axes_over(r, i) & kept))
+      rows.axis[rows.count++] = i;
+  node *real = graph_cast(g, axes_mask(e, x, r, kept, where), DTYPE_F32, where);
+  return graph_binary(g, OP_less, graph_scalar(g, 0, where), graph_reduce(g, OP_reduce_sum, real, rows, where), where);
 }
 
 /* ---- what the language asks for ---- */

@@ -266,7 +266,7 @@ static bool combine_ragged(const pointwise_call *c, shape s, ragged_axes *result
 
 /* The axes along which padding could make e^x overflow: all, except that x - max(x), as softmax has it, is nowhere
  * above zero where the maximum's own axes are real. */
-static unsigned axes_to_guard(const node *x) {
+static unsigned axes_to_guard(elaborator *e, const node *x) {
   if (x->op != OP_sub)
     return ~0u;
   const node *largest = x->operands[1];
@@ -280,14 +280,29 @@ static unsigned axes_to_guard(const node *x) {
   unsigned bits = 0;
   for (int i = 0; i < largest->attributes.axes.count; i++)
     bits |= 1u << largest->attributes.axes.axis[i];
-  return bits;
+  return ragged_to_mask(ragged_of(e, x), bits);
+}
+
+/* A divisor is 1 in padding: in its own, and in that of the result along axes where it has elements but no rows. */
+static node *guard_divisor(pointwise_call *c, shape s, ragged_axes result) {
+  node *x = ragged_fill(c->e, c->nodes[1], ~0u, 1, c->where);
+  ragged_axes own = ragged_of(c->e, x);
+  int shift = s.rank - x->shape.rank;
+  unsigned more = 0;
+  for (int i = 0; i < x->shape.rank; i++)
+    if (own.rows[i] < 0 && result.rows[i + shift] >= 0 && x->shape.dims[i] == s.dims[i + shift])
+      more |= 1u << (i + shift);
+  x = more ? tensor_broadcast(c->e, x, s, c->where) : x;
+  if (!more || !x)
+    return x;
+  return ragged_fill(c->e, ragged_view(c->e, x, result, c->where), more, 1, c->where);
 }
 
 /* Keeps padding finite: operands of functions that are not finite everywhere become harmless there. */
-static void guard_padding(pointwise_call *c) {
+static void guard_padding(pointwise_call *c, shape s, ragged_axes result) {
   switch ((int)c->op) {
   case OP_exp:
-    c->nodes[0] = ragged_fill(c->e, c->nodes[0], axes_to_guard(c->nodes[0]), 0, c->where);
+    c->nodes[0] = ragged_fill(c->e, c->nodes[0], axes_to_guard(c->e, c->nodes[0]), 0, c->where);
     return;
   case OP_log:
   case OP_sqrt:
@@ -297,7 +312,7 @@ static void guard_padding(pointwise_call *c) {
     c->nodes[0] = ragged_fill(c->e, c->nodes[0], ~0u, 1, c->where);
     return;
   case OP_div:
-    c->nodes[1] = ragged_fill(c->e, c->nodes[1], ~0u, 1, c->where);
+    c->nodes[1] = guard_divisor(c, s, result);
     return;
   default:
     return;
@@ -320,9 +335,10 @@ node *tensor_pointwise(elaborator *e, scope *around, op o, const char *what, int
   ragged_axes ragged;
   if (!combine_ragged(&c, s, &ragged))
     return NULL;
-  guard_padding(&c);
+  ragged = ragged_join(e, s, ragged, count, c.nodes);
+  guard_padding(&c, s, ragged);
   for (int i = 0; i < count; i++) {
-    if (c.nodes[i]->shape.rank > 0)
+    if (c.nodes[i] && c.nodes[i]->shape.rank > 0)
       c.nodes[i] = tensor_broadcast(e, c.nodes[i], s, where);
     if (!c.nodes[i])
       return NULL;
@@ -387,10 +403,16 @@ static node *reduce_kept(elaborator *e, op o, node *x, unsigned bits, span where
   node *n = tensor_make(e, o, 1, &x, &attributes, DTYPE_F32, NULL, where);
   if (!n)
     return NULL;
+  ragged_axes kept = r;
   for (int i = 0; i < RANK_MAX; i++)
     if (mask >> i & 1)
-      r.rows[i] = -1;
-  ragged_set(e, n, r);
+      kept.rows[i] = -1;
+  if ((mask & ~bits) && (o == OP_reduce_max || o == OP_reduce_min)) {
+    node *reached = ragged_reached(e, x, mask & ~bits, bits, where);
+    n = graph_where(e->graph, graph_broadcast(e->graph, reached, n->shape, where), n,
+                    graph_constant(e->graph, 0, n->dtype, (shape){0}, where), where);
+  }
+  ragged_set(e, n, kept);
   return n;
 }
 

@@ -87,11 +87,19 @@ ragged_axes ragged_of(elaborator *e, const node *n);
 void ragged_set(elaborator *e, const node *n, ragged_axes r);
 /* What a shape written with ragged symbols means: each is ragged over the nearest axis in front that is its rows'. */
 ragged_axes ragged_by_shape(shape s);
+/* r with what the operands' meeting makes ragged: a dimension of one that has no rows (iota(T), [T, hidden]) beside the
+ * rows of another. Not where an operand is dense in that dimension beside its rows: that was said by pad(x). */
+ragged_axes ragged_join(elaborator *e, shape s, ragged_axes r, int count, node *const *operands);
 /* Bits of the ragged axes of x that have to be masked before `mixed` axes (bits) are mixed: those that are mixed, and
  * those whose rows are. */
 unsigned ragged_to_mask(ragged_axes r, unsigned mixed);
 /* where(real, x, filler) for the ragged axes in `bits`; x itself when there are none. */
 node *ragged_fill(elaborator *e, node *x, unsigned bits, double filler, span where);
+/* x as another node, ragged as r says. */
+node *ragged_view(elaborator *e, node *x, ragged_axes r, span where);
+/* Where the ragged axes `kept` of x are reached by any row when their rows, among `reduced`, are: false behind the
+ * longest. */
+node *ragged_reached(elaborator *e, const node *x, unsigned kept, unsigned reduced, span where);
 /* How many real elements of x a reduction over `axes` takes: *known for compile-time numbers (then NULL), else an f32
  * tensor that broadcasts with the reduced value (rank of x, axes kept). NULL and *known -1 after an error. */
 node *ragged_count(elaborator *e, node *x, unsigned bits, int64_t *known, span where);

@@ -68,7 +68,7 @@ static node *product(elaborator *e, node *x, node *y, span where) {
   node *operands[] = {ragged_fill(e, x, mask_x, 0, where), ragged_fill(e, y, mask_y, 0, where)};
   node *n = tensor_make(e, OP_matmul, 2, operands, NULL, DTYPE_F32, NULL, where);
   if (n)
-    ragged_set(e, n, r);
+    ragged_set(e, n, ragged_join(e, n->shape, r, 2, (node *[]){x, y}));
   return n;
 }
 
@@ -120,6 +120,6 @@ node *tensor_gather(elaborator *e, node *table, node *ids, span where) {
   node *operands[] = {table, ragged_fill(e, ids, ~0u, 0, where)};
   node *n = tensor_make(e, OP_gather, 2, operands, NULL, table->dtype, NULL, where);
   if (n)
-    ragged_set(e, n, r);
+    ragged_set(e, n, ragged_join(e, n->shape, r, 2, (node *[]){table, ids}));
   return n;
 }
