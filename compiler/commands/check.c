@@ -26,7 +26,8 @@ static int print_help(void) {
       "  --models DIR       the standard library's folder\n"
       "\n"
       "EXIT STATUS\n"
-      "  0 no errors, 1 errors in the file, 2 wrong command line, 4 the output cannot be written, 70 a fault of\n"
+      "  0 no errors, 1 errors in the file, 2 wrong command line, 3 the file cannot be read, 4 the output cannot be "
+      "written, 70 a fault of\n"
       "  retort itself, 71 out of memory\n");
   return fflush(stdout) ? STATUS_OUTPUT_FAILED : STATUS_DONE;
 }
@@ -57,10 +58,14 @@ static int check(const check_options *o, arena *a) {
   if (c.program && !diagnostics_error_count(d))
     check_graphs(&c, d);
   int status = report_diagnostics(d);
-  if (status != STATUS_DONE || !c.program)
+  if (!c.program)
+    return STATUS_INPUT_WRONG;
+  if (status != STATUS_DONE)
     return status;
   text t = {0};
   print_costs(&c, &t);
+  if (!t.length)
+    text_add(&t, "%s: no errors\n", o->file);
   status = write_output(&t);
   text_free(&t);
   return status;

@@ -78,9 +78,9 @@ static void print_work(const check_costs *c, const program_stage *s, text *to) {
     text_add(to, "train %s", program_model_at(p, s->student)->name);
   text_add(to, " with %s, ", s->objective);
   if (s->steps)
-    text_add(to, "%lld steps", (long long)s->steps);
+    text_add(to, "%lld step%s", (long long)s->steps, s->steps == 1 ? "" : "s");
   else
-    text_add(to, "%g epochs", s->epochs);
+    text_add(to, "%g epoch%s", s->epochs, s->epochs == 1 ? "" : "s");
   text_add(to, " of %s, batch %d, %s", program_data_at(p, s->data)->name, s->batch, s->optimizer);
 }
 

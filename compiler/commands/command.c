@@ -96,3 +96,7 @@ int report_diagnostics(const diagnostics *d) {
   diagnostics_print(d, stderr, wants_color());
   return diagnostics_error_count(d) ? STATUS_SOURCE_WRONG : STATUS_DONE;
 }
+
+int report_errors(const diagnostics *d) {
+  return diagnostics_error_count(d) ? report_diagnostics(d) : STATUS_DONE;
+}

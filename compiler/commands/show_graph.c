@@ -26,6 +26,12 @@ static program *load(const show_options *o, arena *a, diagnostics *d) {
   return program_load(a, o->file, &options, d);
 }
 
+/* The file itself could not be read. */
+static int unreadable(const diagnostics *d) {
+  report_diagnostics(d);
+  return STATUS_INPUT_WRONG;
+}
+
 /* ---- which graph of a program ---- */
 
 static int find_stage(const program *p, const char *name) {
@@ -78,7 +84,7 @@ static graph *program_graph(const show_options *o, arena *a, graph_extent extent
   diagnostics *d = diagnostics_create(a);
   program *p = load(o, a, d);
   graph *g = p && !diagnostics_error_count(d) ? make_graph(p, o->of, extent, d, status) : NULL;
-  int reported = report_diagnostics(d);
+  int reported = p ? report_errors(d) : unreadable(d);
   if (reported != STATUS_DONE)
     *status = reported;
   return reported == STATUS_DONE ? g : NULL;
@@ -98,7 +104,7 @@ int show_typed(const show_options *o, arena *a, text *to) {
   program *p = load(o, a, d);
   if (p)
     program_print(p, to);
-  return report_diagnostics(d);
+  return p ? report_errors(d) : unreadable(d);
 }
 
 static int print_graph(const show_options *o, const graph *g, int status, text *to) {

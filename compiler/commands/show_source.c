@@ -24,5 +24,5 @@ int show_ast(const show_options *o, arena *a, text *to) {
     return status;
   diagnostics *d = diagnostics_create(a);
   ast_print(parse_file(a, file, d), to);
-  return report_diagnostics(d);
+  return report_errors(d);
 }
