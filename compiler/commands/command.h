@@ -57,7 +57,7 @@ bool wants_color(void);
 int write_output(const text *t);
 /* Prints diagnostics to stderr; STATUS_SOURCE_WRONG when there is an error, else STATUS_DONE. */
 int report_diagnostics(const diagnostics *d);
-/* The same, but says nothing when there are only warnings: they belong to `check` and `run`. */
+/* The same, but says nothing when there are only warnings: they belong to `check`, `run` and the checker. */
 int report_errors(const diagnostics *d);
 
 #endif

@@ -196,7 +196,7 @@ static int run_program(run_state *r, failure *f) {
   good = good && (!experiment || make_graphs(r));
   report_diagnostics(r->diagnostics);
   if (!good)
-    return STATUS_SOURCE_WRONG;
+    return r->program ? STATUS_SOURCE_WRONG : STATUS_INPUT_WRONG;
   if (!experiment) {
     fail(f, "%s holds no experiment: there is nothing to run", o->file);
     return STATUS_SOURCE_WRONG;

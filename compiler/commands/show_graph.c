@@ -104,7 +104,7 @@ int show_typed(const show_options *o, arena *a, text *to) {
   program *p = load(o, a, d);
   if (p)
     program_print(p, to);
-  return p ? report_errors(d) : unreadable(d);
+  return p ? report_diagnostics(d) : unreadable(d); /* warnings too: they are what the checker saw */
 }
 
 static int print_graph(const show_options *o, const graph *g, int status, text *to) {
