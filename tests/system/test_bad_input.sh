@@ -25,7 +25,7 @@ test_command_line() {
 }
 
 test_missing_source() {
-  expect 1 "$RETORT" run nowhere.rt
+  expect 3 "$RETORT" run nowhere.rt
   expect_text err "nowhere.rt" "No such file or directory"
 }
 
