@@ -1,8 +1,11 @@
 /* R1: a classifier's forward pass with every hidden state, score and probability. R2: its loss, every gradient and the
  * parameters after steps of AdamW. */
 #include "tests/reference/bert.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const double LEARNING_RATE = 1e-3; /* of R2, and of the stage in bert.rt */
 
 /* Which elements of a tensor [B, …] are real: axes 1 (tokens) or 2 and 3 (pairs of tokens). */
 static bool *real_elements(arena *a, const tensor *lengths, const tensor *t) {
@@ -73,13 +76,40 @@ static int last_step(const tensors *expected) {
   return last;
 }
 
+static double largest(const tensor *t) {
+  double most = 0;
+  for (int64_t i = 0; i < t->count; i++)
+    most = fmax(most, fabs(tensor_number(t, i)));
+  return most;
+}
+
+static double largest_gradient(const tensors *expected) {
+  double most = 0;
+  for (int i = 0; i < expected->count; i++)
+    if (strncmp(expected->items[i].name, "grad.", 5) == 0)
+      most = fmax(most, largest(&expected->items[i]));
+  return most;
+}
+
+/* A key's bias adds the same to all scores of a query, so the softmax takes its gradient to zero, and what either side
+ * computes is the rounding error of that zero (below 1e-6 of the other gradients). AdamW divides it by its own size:
+ * the move is a random number of up to lr a step, which no formula determines. Such a parameter may be off by what both
+ * can have moved. */
 static void compare_parameters(const reference_case *c, comparison *result, const tensors *values,
                                const tensors *expected, int step) {
   const char *prefix = arena_print(c->arena, "step%d.", step);
+  double noise = 1e-6 * largest_gradient(expected);
   for (int i = 0; i < expected->count; i++) {
     const tensor *e = &expected->items[i];
-    if (strncmp(e->name, prefix, strlen(prefix)) == 0)
-      compare(result, e->name, tensors_find(values, "student/%s", e->name + strlen(prefix)), e);
+    if (strncmp(e->name, prefix, strlen(prefix)) != 0)
+      continue;
+    const char *path = e->name + strlen(prefix);
+    const tensor *gradient = tensors_find(expected, "grad.%s", path);
+    comparison loose = {.atol = 2 * LEARNING_RATE * step, .rtol = result->rtol};
+    bool undetermined = gradient && largest(gradient) < noise;
+    compare(undetermined ? &loose : result, e->name, tensors_find(values, "student/%s", path), e);
+    if (loose.failed)
+      result->failed = true;
   }
 }
 
