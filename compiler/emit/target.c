@@ -127,8 +127,9 @@ void target_set_function(const target *t, LLVMValueRef function) {
 
 /* Kernels come as loops that are guarded and rotated already, so that a few passes do what default<O2> does for them,
  * in a third of the time: scalars out of memory, invariants out of loops, vectors, and what those leave behind. */
-static const char pipeline[] = "function(sroa,early-cse,simplifycfg,instcombine,loop-mssa(licm),loop-vectorize,"
-                               "instcombine,simplifycfg,early-cse,loop-mssa(licm))";
+static const char pipeline[] =
+    "function(sroa,early-cse,simplifycfg,instcombine<no-verify-fixpoint>,loop-mssa(licm),loop-vectorize,"
+    "instcombine<no-verify-fixpoint>,simplifycfg,early-cse,loop-mssa(licm))";
 
 const char *target_optimize(const target *t, arena *a, LLVMModuleRef module) {
   LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
