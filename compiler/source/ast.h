@@ -295,7 +295,8 @@ typedef struct file_syntax {
  * of a block); the result holds what could be read and is never NULL. Reentrant: keeps no state between calls. */
 file_syntax *parse_file(arena *a, const source_file *file, diagnostics *d);
 
-/* One token a line: `line:column kind text`, for `show --stage=tokens`. */
+/* One token a line: `line:column kind text`, for `show --stage=tokens`; what cannot be read as `line:column problem …`.
+ */
 void print_tokens(const source_file *file, text *to);
 void ast_print(const file_syntax *file, text *to);
 void expression_print(const expression *e, text *to); /* as it could have been written */

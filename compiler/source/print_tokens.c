@@ -28,15 +28,21 @@ void print_tokens(const source_file *file, text *to) {
   arena *a = arena_create();
   token_list tokens = read_tokens(a, file);
   const char *line = file->text;
-  for (int i = 0, number = 1; i < tokens.count && tokens.items[i].kind; i++) {
+  for (int i = 0, problem = 0, number = 1; i < tokens.count; i++) {
     const token *t = &tokens.items[i];
+    for (; problem < tokens.problem_count && tokens.problems[problem].before <= i; problem++)
+      text_add(to, "%d:%d problem %s\n", tokens.problems[problem].where.line, tokens.problems[problem].where.column,
+               tokens.problems[problem].message);
+    if (!t->kind)
+      break;
     for (; number < t->where.line; number++)
       line = strchr(line, '\n') + 1;
     text_add(to, "%d:%d %s", t->where.line, t->where.column, kind_name(t->kind));
-    if (t->kind != TOKEN_END) {
-      text_add(to, " ");
-      text_add_bytes(to, line + t->where.column - 1, (size_t)(t->where.end_column - t->where.column));
-    }
+    const char *written = line + t->where.column - 1;
+    if (t->kind == '}' && *written != '}')
+      text_add(to, " } (missing)");
+    else if (t->kind != TOKEN_END)
+      text_add(to, " %.*s", t->where.end_column - t->where.column, written);
     text_add(to, "\n");
   }
   arena_destroy(a);
