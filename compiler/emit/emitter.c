@@ -20,6 +20,7 @@ static void start_types(emitter *e) {
   e->type_parallel = LLVMFunctionType(e->type_void, (LLVMTypeRef[]){p, p, i64, i32}, 4, false);
   e->type_sgemm = LLVMFunctionType(
       e->type_void, (LLVMTypeRef[]){i32, i32, i64, i64, i64, f32, p, i64, p, i64, f32, p, i64, i32}, 14, false);
+  e->type_run = LLVMFunctionType(i32, (LLVMTypeRef[]){p, p}, 2, false);
   e->type_scatter = LLVMFunctionType(e->type_void, (LLVMTypeRef[]){p, i64, i64, i64, p, i32, i64, p}, 8, false);
 }
 
@@ -78,6 +79,7 @@ void emitter_start(emitter *e, arena *a, const char *name, const target *t) {
   e->kind_loop = metadata_kind(e, "llvm.loop");
   e->parallel = LLVMAddFunction(e->module, "retort_parallel", e->type_parallel);
   e->sgemm = LLVMAddFunction(e->module, "retort_sgemm", e->type_sgemm);
+  e->run = LLVMAddFunction(e->module, "retort_step_run", e->type_run);
   e->scatter = LLVMAddFunction(e->module, "retort_scatter_add", e->type_scatter);
 }
 

@@ -17,8 +17,8 @@ typedef struct emitter {
   LLVMDIBuilderRef debug;
   LLVMMetadataRef debug_unit;
   LLVMTypeRef type_void, type_bool, type_i8, type_i32, type_i64, type_f32, type_pointer;
-  LLVMTypeRef type_context, type_phase, type_parallel, type_sgemm, type_scatter;
-  LLVMValueRef parallel, sgemm, scatter; /* runtime/core's */
+  LLVMTypeRef type_context, type_phase, type_parallel, type_sgemm, type_scatter, type_run;
+  LLVMValueRef parallel, sgemm, scatter, run; /* runtime/core's */
   unsigned kind_access_group, kind_alias_scope, kind_noalias, kind_loop;
   LLVMMetadataRef access_group; /* of all accesses in independent innermost loops */
 } emitter;

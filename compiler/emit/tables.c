@@ -188,14 +188,12 @@ static void emit_entry(tables *t, const char *symbol, LLVMValueRef step_constant
   emitter *e = t->e;
   LLVMTypeRef p = e->type_pointer;
   LLVMTypeRef type = LLVMFunctionType(e->type_i32, &p, 1, false);
-  LLVMTypeRef run_type = LLVMFunctionType(e->type_i32, (LLVMTypeRef[]){p, p}, 2, false);
-  LLVMValueRef run = LLVMAddFunction(e->module, "retort_step_run", run_type);
   LLVMValueRef entry = LLVMAddFunction(e->module, symbol, type);
   target_set_function(e->target, entry);
   LLVMSetCurrentDebugLocation2(e->builder, NULL);
   LLVMPositionBuilderAtEnd(e->builder, LLVMAppendBasicBlockInContext(e->context, entry, "entry"));
   LLVMValueRef arguments[] = {step_constant, LLVMGetParam(entry, 0)};
-  LLVMBuildRet(e->builder, LLVMBuildCall2(e->builder, run_type, run, arguments, 2, ""));
+  LLVMBuildRet(e->builder, LLVMBuildCall2(e->builder, e->type_run, e->run, arguments, 2, ""));
 }
 
 void emit_tables(emitter *e, const char *symbol, LLVMValueRef const *kernels) {

@@ -29,16 +29,15 @@ static const char *upper(arena *a, const char *name) {
 static void add_type(text *to, const step_tensor *t) {
   text_add(to, "%s[", dtype_name(t->dtype));
   for (int i = 0; i < t->shape.rank; i++) {
+    const dim_symbol *symbol = dim_as_symbol(t->shape.dims[i]);
     text_add(to, i ? ", " : "");
     dim_print(t->shape.dims[i], to);
+    if (symbol && symbol->of) {
+      text_add(to, " of ");
+      dim_print(symbol->of, to);
+    }
   }
   text_add(to, "]");
-}
-
-/* `int64_t B, int64_t T, ` */
-static void add_dim_parameters(arena *a, const step *s, text *to) {
-  for (int i = 0; i < dim_symbol_count(s->dims); i++)
-    text_add(to, "int64_t %s, ", emit_symbol(a, dim_symbol_at(s->dims, i)->name));
 }
 
 /* `const int64_t dims[] = {B, T, 0};` The zero is for functions without dimensions: C has no empty arrays. */
@@ -54,13 +53,22 @@ static void add_workspace(arena *a, const step *s, const char *symbol, text *to)
            "/* Bytes of workspace that %s_run needs for these dimensions. */\n"
            "static inline size_t %s_workspace(",
            symbol, symbol);
-  add_dim_parameters(a, s, to);
+  for (int i = 0; i < dim_symbol_count(s->dims); i++)
+    text_add(to, "int64_t %s, ", emit_symbol(a, dim_symbol_at(s->dims, i)->name));
   text_add(to, "int threads) {\n");
   add_dims(a, s, to);
   text_add(to, "  return retort_workspace_size(%s_signature.plan, dims, threads);\n}\n\n", symbol);
 }
 
-static int64_t offset_of(const product *p, const char *name) {
+const char *header_weight_name(arena *a, const product_function *f, const char *input) {
+  for (int i = 0; f->prepare && i < f->prepare->output_count; i++)
+    if (!strcmp(f->prepare->outputs[i].name, input))
+      return arena_print(a, "%s/%s", f->step->name, input);
+  return input;
+}
+
+static int64_t offset_of(arena *a, const product *p, const product_function *f, const char *input) {
+  const char *name = header_weight_name(a, f, input);
   int i = 0;
   while (strcmp(p->weights[i].name, name) != 0)
     i++;
@@ -90,33 +98,67 @@ static void add_pointers(arena *a, const char *field, const step_tensor *tensors
   text_add(to, "0};\n");
 }
 
-static void add_run(arena *a, const step *s, const char *symbol, const product *p, text *to) {
-  add_description(s, symbol, to);
-  text_add(to, "static inline int %s_run(const void *weights, ", symbol);
-  add_dim_parameters(a, s, to);
-  for (int i = 0; i < s->input_count; i++)
-    text_add(to, "const %s *%s, ", c_type(s->inputs[i].dtype), emit_symbol(a, s->inputs[i].name));
-  for (int i = 0; i < s->output_count; i++)
-    text_add(to, "%s *%s, ", c_type(s->outputs[i].dtype), emit_symbol(a, s->outputs[i].name));
-  text_add(to, "void *workspace, size_t workspace_size, int threads) {\n");
+static void add_weight_pointers(arena *a, const product_function *f, const step *s, const product *p, text *to) {
   text_add(to, "  static const size_t weight_offsets[] = {");
   for (int i = 0; i < s->weight_count; i++)
-    text_add(to, "%s%lld, ", i % 8 ? "" : "\n      ", (long long)offset_of(p, s->weights[i].name));
-  text_add(to, "0};\n  const void *weight_pointers[%d];\n", s->weight_count + 1);
+    text_add(to, "%s%lld,", i % 8 ? " " : "\n      ", (long long)offset_of(a, p, f, s->weights[i].name));
+  text_add(to, " 0};\n  const void *weight_pointers[%d];\n", s->weight_count + 1);
   text_add(to, "  for (int i = 0; i < %d; i++)\n    weight_pointers[i] = (const char *)weights + weight_offsets[i];\n",
            s->weight_count);
+}
+
+static void add_call(const char *symbol, const char *threads, text *to) {
+  text_add(to,
+           "  const retort_call call = {weight_pointers, input_pointers, output_pointers, 0, dims, workspace,\n"
+           "                            workspace_size, %s};\n  return %s(&call);\n}\n\n",
+           threads, symbol);
+}
+
+static void add_run(arena *a, const product_function *f, const char *symbol, const product *p, text *to) {
+  const step *s = f->step;
+  add_description(s, symbol, to);
+  text_add(to, "static inline int %s_run(\n    const void *weights", symbol);
+  for (int i = 0; i < dim_symbol_count(s->dims); i++)
+    text_add(to, ", int64_t %s", emit_symbol(a, dim_symbol_at(s->dims, i)->name));
+  for (int i = 0; i < s->input_count; i++)
+    text_add(to, ",\n    const %s *%s", c_type(s->inputs[i].dtype), emit_symbol(a, s->inputs[i].name));
+  for (int i = 0; i < s->output_count; i++)
+    text_add(to, ",\n    %s *%s", c_type(s->outputs[i].dtype), emit_symbol(a, s->outputs[i].name));
+  text_add(to, ",\n    void *workspace, size_t workspace_size, int threads) {\n");
+  add_weight_pointers(a, f, s, p, to);
   add_pointers(a, "const void *const input_pointers", s->inputs, s->input_count, to);
   add_pointers(a, "void *const output_pointers", s->outputs, s->output_count, to);
   add_dims(a, s, to);
-  text_add(to,
-           "  const retort_call call = {weight_pointers, input_pointers, output_pointers, 0, dims, workspace,\n"
-           "                            workspace_size, threads};\n"
-           "  return %s(&call);\n}\n\n",
-           symbol);
+  add_call(symbol, "threads", to);
 }
 
-void header_write(arena *a, const char *name, const char *source, int count, const step *const *steps, const product *p,
-                  text *to) {
+/* Frozen shapes are constant, so any dimensions will do; inputs are not read. */
+static void add_prepare(arena *a, const product_function *f, const product *p, text *to) {
+  const step *s = f->prepare;
+  const char *symbol = emit_symbol(a, s->name), *of = emit_symbol(a, f->step->name);
+  text_add(to, "retort_function %s;\nextern const retort_signature %s_signature;\n\n", symbol, symbol);
+  text_add(to, "static const int64_t %s_dims[] = {", symbol);
+  for (int i = 0; i < dim_symbol_count(s->dims); i++)
+    text_add(to, "1, ");
+  text_add(to,
+           "0};\n\nstatic inline size_t %s_workspace(void) {\n  return retort_workspace_size(%s_signature.plan, "
+           "%s_dims, 1);\n}\n\n",
+           symbol, symbol, symbol);
+  text_add(to,
+           "/* Computes, in the memory of the weights, what %s needs of them beside the file's content: once, before "
+           "its first call. */\nstatic inline int %s_run(void *weights, void *workspace, size_t workspace_size) {\n",
+           of, symbol);
+  add_weight_pointers(a, f, s, p, to);
+  text_add(to, "  static const void *const input_pointers[%d];\n  void *const output_pointers[] = {",
+           s->input_count + 1);
+  for (int i = 0; i < s->output_count; i++)
+    text_add(to, "\n      (char *)weights + %lld,", (long long)offset_of(a, p, f, s->outputs[i].name));
+  text_add(to, " 0};\n  const int64_t *const dims = %s_dims;\n", symbol);
+  add_call(symbol, "1", to);
+}
+
+void header_write(arena *a, const char *name, const char *source, int count, const product_function *functions,
+                  const product *p, text *to) {
   const char *guard = upper(a, name);
   text_add(
       to,
@@ -124,13 +166,16 @@ void header_write(arena *a, const char *name, const char *source, int count, con
       " * Functions allocate nothing and keep nothing: weights, inputs, outputs and workspace come from the caller. "
       "*/\n#ifndef %s_H\n#define %s_H\n\n#include \"retort.h\"\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n",
       name, source, name, guard, guard);
-  text_add(to, "/* Bytes of the weights' file. */\n#define %s_WEIGHTS_SIZE ((size_t)%lld)\n\n", guard,
+  text_add(to, "/* Bytes of the weights, of their file too. */\n#define %s_WEIGHTS_SIZE ((size_t)%lld)\n\n", guard,
            (long long)p->weights_size);
   for (int i = 0; i < count; i++) {
-    const char *symbol = emit_symbol(a, steps[i]->name);
+    const step *s = functions[i].step;
+    const char *symbol = emit_symbol(a, s->name);
     text_add(to, "extern const retort_signature %s_signature;\nretort_function %s;\n\n", symbol, symbol);
-    add_workspace(a, steps[i], symbol, to);
-    add_run(a, steps[i], symbol, p, to);
+    if (functions[i].prepare)
+      add_prepare(a, &functions[i], p, to);
+    add_workspace(a, s, symbol, to);
+    add_run(a, &functions[i], symbol, p, to);
   }
   text_add(to, "#ifdef __cplusplus\n}\n#endif\n#endif\n");
 }

@@ -16,8 +16,9 @@ static bool has_weight(const product *p, const char *name) {
 }
 
 /* Shapes of weights are constant: the language has no other. */
-static const char *place_weight(arena *a, product *p, const step_tensor *t) {
-  if (has_weight(p, t->name))
+static const char *place_weight(arena *a, product *p, const product_function *f, const step_tensor *t) {
+  const char *name = header_weight_name(a, f, t->name);
+  if (has_weight(p, name))
     return NULL;
   int64_t bytes = (int64_t)dtype_size(t->dtype), size;
   for (int i = 0; i < t->shape.rank; i++) {
@@ -25,10 +26,28 @@ static const char *place_weight(arena *a, product *p, const step_tensor *t) {
       return arena_print(a, "weight '%s' has a size that is bound at run time", t->name);
     bytes *= size;
   }
-  product_weight w = {.name = t->name, .dtype = t->dtype, .offset = p->weights_size, .bytes = bytes};
+  product_weight w = {
+      .name = name, .frozen = name != t->name, .dtype = t->dtype, .offset = p->weights_size, .bytes = bytes};
   arena_append(a, p->weights, p->weight_count, w);
   p->weights_size += (bytes + WEIGHT_ALIGNMENT - 1) / WEIGHT_ALIGNMENT * WEIGHT_ALIGNMENT;
   return NULL;
+}
+
+static const char *place_weights(arena *a, product *p, const product_function *f, const step *s) {
+  const char *wrong = NULL;
+  for (int i = 0; i < s->weight_count && !wrong; i++)
+    wrong = place_weight(a, p, f, &s->weights[i]);
+  if (!wrong && s->state_count)
+    wrong = arena_print(a, "function '%s' updates '%s'", s->name, s->states[0].name);
+  return wrong;
+}
+
+static const char *make_function(arena *a, const graph *g, product *p, product_function *f) {
+  const graph *optimized = passes_run(g, NULL);
+  f->step = step_create(optimized);
+  f->prepare = optimized->prepare ? step_create(optimized->prepare) : NULL;
+  const char *wrong = f->prepare ? place_weights(a, p, f, f->prepare) : NULL;
+  return wrong ? wrong : place_weights(a, p, f, f->step);
 }
 
 const char *product_make(arena *a, const char *name, const char *source, int count, const graph *const *graphs,
@@ -38,18 +57,19 @@ const char *product_make(arena *a, const char *name, const char *source, int cou
   target *t = target_create(a, cpu, &wrong);
   if (!t)
     return wrong;
-  const step **steps = arena_array(a, const step *, count + 1);
+  product_function *functions = arena_array(a, product_function, count + 1);
+  const step **steps = arena_array(a, const step *, 2 * count + 1);
+  int step_count = 0;
   for (int i = 0; i < count && !wrong; i++) {
-    steps[i] = step_create(passes_run(graphs[i], "dce")); /* nothing frozen: the object stands alone */
-    for (int w = 0; w < steps[i]->weight_count && !wrong; w++)
-      wrong = place_weight(a, result, &steps[i]->weights[w]);
-    if (!wrong && steps[i]->state_count)
-      wrong = arena_print(a, "function '%s' updates '%s'", steps[i]->name, steps[i]->states[0].name);
+    wrong = make_function(a, graphs[i], result, &functions[i]);
+    steps[step_count++] = functions[i].step;
+    if (functions[i].prepare)
+      steps[step_count++] = functions[i].prepare;
   }
   if (!wrong)
-    wrong = emit_steps(a, count, steps, t, EMIT_OBJECT, &result->object);
+    wrong = emit_steps(a, step_count, steps, t, EMIT_OBJECT, &result->object);
   if (!wrong)
-    header_write(a, name, source, count, steps, result, &result->header);
+    header_write(a, name, source, count, functions, result, &result->header);
   target_destroy(t);
   return wrong;
 }

@@ -4,10 +4,11 @@
 
 #include "compiler/graph/graph.h"
 
-/* The weights' file: all weights that the functions read, one behind the other, each at an offset that is a multiple of
- * 64. */
+/* The weights' memory: all weights that the functions read, one behind the other, each at an offset that is a multiple
+ * of 64. Frozen ones are computed there from the others, by FUNCTION_prepare_run, before the first call. */
 typedef struct product_weight {
-  const char *name; /* of the input */
+  const char *name; /* of the input; of a frozen one: FUNCTION/frozen.N */
+  bool frozen;
   dtype dtype;
   int64_t offset, bytes;
 } product_weight;
@@ -16,7 +17,7 @@ typedef struct product {
   text object, header;
   int weight_count;
   product_weight *weights;
-  int64_t weights_size; /* bytes of the file */
+  int64_t weights_size; /* bytes */
 } product;
 
 /* Compiles the graphs, each to a function with its graph's name, for a CPU (LLVM's name; NULL: this machine's). `name`
