@@ -93,7 +93,7 @@ value builtin_apply(elaborator *e, const builtin *b, int count, const call_argum
   if (!elaborate_step(e, where) ||
       !bind_arguments(e, b->name, parameter_count, parameters, count, arguments, where, s, optional))
     return value_error();
-  builtin_call c = {.e = e, .row = b, .where = where};
+  builtin_call c = {.e = e, .around = e->around, .row = b, .where = where};
   for (int i = 0; i < parameter_count; i++) {
     const binding *given = scope_find(s, parameters[i].name);
     c.values[i] = given ? given->value : value_none();
@@ -142,8 +142,8 @@ int builtin_axis(const builtin_call *c, int index, const node *x) {
     return -1;
   if (axis >= -x->shape.rank && axis < x->shape.rank)
     return (int)(axis < 0 ? axis + x->shape.rank : axis);
-  diagnostic *d = elaborate_error(c->e, c->wheres[index], "axis %lld of '%s' is outside of %s, which has %d",
-                                  (long long)axis, c->row->name, node_describe(c->e, x), x->shape.rank);
+  diagnostic *d = elaborate_error(c->e, c->wheres[index], "axis %lld of '%s' is none of the %d axes of %s",
+                                  (long long)axis, c->row->name, x->shape.rank, node_describe(c->e, x));
   elaborate_failed(c->e, d);
   return -1;
 }

@@ -34,7 +34,7 @@ value builtin_elementwise(const builtin_call *c) {
     return value_real(result);
   }
   operand x = argument_at(c, 0);
-  return value_tensor(tensor_pointwise(c->e, NULL, c->row->op, c->row->name, 1, &x, c->where));
+  return value_tensor(tensor_pointwise(c->e, c->around, c->row->op, c->row->name, 1, &x, c->where));
 }
 
 value builtin_two(const builtin_call *c) {
@@ -47,7 +47,7 @@ value builtin_two(const builtin_call *c) {
     return value_real((x > y) == larger ? x : y);
   }
   operand operands[] = {argument_at(c, 0), argument_at(c, 1)};
-  return value_tensor(tensor_pointwise(c->e, NULL, c->row->op, c->row->name, 2, operands, c->where));
+  return value_tensor(tensor_pointwise(c->e, c->around, c->row->op, c->row->name, 2, operands, c->where));
 }
 
 value builtin_where(const builtin_call *c) {
@@ -58,14 +58,14 @@ value builtin_where(const builtin_call *c) {
   if (c->values[0].kind != VALUE_BOOL &&
       (c->values[0].kind != VALUE_TENSOR || c->values[0].as.tensor->dtype != DTYPE_BOOL))
     return builtin_wrong(c, 0, "bool");
-  return value_tensor(tensor_pointwise(c->e, NULL, OP_where, c->row->name, 3, operands, c->where));
+  return value_tensor(tensor_pointwise(c->e, c->around, OP_where, c->row->name, 3, operands, c->where));
 }
 
 value builtin_stop_gradient(const builtin_call *c) {
   if (value_is_compile_time(c->values[0]))
     return c->values[0];
   operand x = argument_at(c, 0);
-  return value_tensor(tensor_pointwise(c->e, NULL, OP_stop_gradient, c->row->name, 1, &x, c->where));
+  return value_tensor(tensor_pointwise(c->e, c->around, OP_stop_gradient, c->row->name, 1, &x, c->where));
 }
 
 /* ---- conversions ---- */
@@ -106,5 +106,5 @@ value builtin_bool(const builtin_call *c) {
   if (value_is_number(v))
     return value_bool(value_as_real(v) != 0);
   operand operands[] = {argument_at(c, 0), {value_int(0), c->where}};
-  return value_tensor(tensor_pointwise(c->e, NULL, OP_not_equal, c->row->name, 2, operands, c->where));
+  return value_tensor(tensor_pointwise(c->e, c->around, OP_not_equal, c->row->name, 2, operands, c->where));
 }

@@ -171,6 +171,8 @@ value builtin_zero_pad(const builtin_call *c) {
     sizes[i] = builtin_given(c, i + 2) ? builtin_size_argument(c, i + 2) : dim_constant(c->e->graph->dims, 0);
     if (!sizes[i])
       return value_error();
+    if (dim_is_below(sizes[i], 0))
+      return builtin_wrong(c, i + 2, "0 or more");
   }
   return value_tensor(tensor_zero_pad(c->e, x, axis, sizes[0], sizes[1], c->where));
 }

@@ -26,7 +26,7 @@ static void check_members(program *p, const member_list *members) {
       if (!other->name || other->kind == MEMBER_FOR || other->kind == MEMBER_STATEMENT ||
           strcmp(other->name, m->name) != 0)
         continue;
-      diagnostic *e = diagnostic_error(p->elaborator->diagnostics, m->name_where, "'%s' is declared twice", m->name);
+      diagnostic *e = elaborate_error(p->elaborator, m->name_where, "'%s' is declared twice", m->name);
       diagnostic_note(e, other->name_where, "the other one is here");
       break;
     }

@@ -201,6 +201,7 @@ struct elaborator {
   int depth;
   ragged_state *ragged;
   bool objective;   /* fields of instances are looked for among taps first */
+  scope *around;    /* of the call that is being made, for messages; may be NULL */
   int step_count;   /* since the start of the graph or model */
   int random_count; /* random sites outside of instances, in this graph */
   bool unwinding;   /* recursion went too deep: nothing more is called until the outermost call is left */

@@ -156,6 +156,7 @@ static value evaluate_call(elaborator *e, scope *s, const expression *x) {
   for (int i = 0; is_error_function(callee) && i < x->as.call.count; i++)
     if (arguments[i].value.kind == VALUE_STRING)
       arguments[i].value = interpolate(e, s, arguments[i].value.as.string, arguments[i].where);
+  e->around = s;
   return elaborate_call(e, callee, x->as.call.count, arguments, x->where);
 }
 

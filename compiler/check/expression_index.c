@@ -197,22 +197,12 @@ static value finish(indexing *c, span where) {
   return value_tensor(tensor_reshape(c->e, n, s, where));
 }
 
-/* table[ids]: the only index is a tensor. */
-static value gather_rows(elaborator *e, node *table, value ids, span where) {
-  node *n = ids.as.tensor;
-  if (n->dtype != DTYPE_I32 && n->dtype != DTYPE_I64) {
-    diagnostic *d = elaborate_error(e, where, "rows are gathered by i32 or i64, not %s", node_describe(e, n));
-    return elaborate_failed(e, d);
-  }
-  return value_tensor(tensor_gather(e, table, n, where));
-}
-
 static value index_tensor(elaborator *e, scope *s, node *x, const expression *index) {
   int count = index->as.index.count;
   if (count == 1 && index->as.index.items[0].kind == INDEX_AT) {
     value only = elaborate_expression(e, s, index->as.index.items[0].at);
     if (only.kind == VALUE_TENSOR)
-      return gather_rows(e, x, only, index->where);
+      return value_tensor(tensor_gather(e, x, only.as.tensor, index->where)); /* table[ids] */
     if (only.kind == VALUE_ERROR)
       return only;
   }

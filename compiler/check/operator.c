@@ -53,9 +53,10 @@ static value no_such_operation(const application *a) {
 
 /* `hidden 30` for a name, else `30`. */
 static const char *with_name(const application *a, const expression *x, const char *shown) {
-  if (!a->written || (x->kind != EXPRESSION_NAME && x->kind != EXPRESSION_FIELD))
+  if (x->kind != EXPRESSION_NAME && x->kind != EXPRESSION_FIELD)
     return shown;
-  return arena_print(a->e->arena, "%s %s", x->kind == EXPRESSION_NAME ? x->as.name : x->as.field.name, shown);
+  const char *name = x->kind == EXPRESSION_NAME ? x->as.name : x->as.field.name;
+  return strcmp(name, shown) == 0 ? shown : arena_print(a->e->arena, "%s %s", name, shown);
 }
 
 static value not_divisible(const application *a, const char *left, const char *right) {
@@ -64,8 +65,7 @@ static value not_divisible(const application *a, const char *left, const char *r
     right = with_name(a, a->written->as.binary.right, right);
   }
   diagnostic *d = elaborate_error(a->e, a->where, "%s is not divisible by %s", left, right);
-  note_sizes(a->e, d, a->around, 2,
-             (const dim *[]){value_as_dim(a->e, a->left.value), value_as_dim(a->e, a->right.value)});
+  note_sizes(a->e, d, a->around, 2, (value[]){a->left.value, a->right.value});
   diagnostic_hint(d, "`//` rounds down");
   return elaborate_failed(a->e, d);
 }

@@ -119,7 +119,9 @@ typedef struct pointwise_call {
   span where;
 } pointwise_call;
 
-static bool needs_f32(op o) {
+typedef enum { NEEDS_ANYTHING, NEEDS_NUMBERS, NEEDS_F32, NEEDS_BOOL } element_need;
+
+static element_need needed_elements(op o) {
   switch ((int)o) {
   case OP_exp:
   case OP_log:
@@ -132,16 +134,40 @@ static bool needs_f32(op o) {
   case OP_cos:
   case OP_div:
   case OP_pow:
-    return true;
+    return NEEDS_F32;
+  case OP_not:
+  case OP_and:
+  case OP_or:
+    return NEEDS_BOOL;
+  case OP_where:
+  case OP_equal:
+  case OP_not_equal:
+  case OP_stop_gradient:
+    return NEEDS_ANYTHING;
   default:
-    return false;
+    return NEEDS_NUMBERS;
   }
+}
+
+static bool wrong_elements(elaborator *e, const char *what, element_need need, operand x, span where) {
+  static const char *const names[] = {"", "numbers", "f32", "bool"};
+  diagnostic *d = elaborate_error(e, where, "'%s' needs %s, not %s", what, names[need], value_describe(e, x.value));
+  if (x.where.file && x.where.line == where.line)
+    diagnostic_label(d, x.where, "%s", value_describe(e, x.value));
+  diagnostic_hint(d, need == NEEDS_BOOL ? "bool(x) is true where x is not zero" : "f32(x) converts");
+  elaborate_failed(e, d);
+  return false;
+}
+
+static bool fits_need(element_need need, dtype type) {
+  return need == NEEDS_ANYTHING || (need == NEEDS_NUMBERS && type != DTYPE_BOOL) ||
+         (need == NEEDS_F32 && type == DTYPE_F32) || (need == NEEDS_BOOL && type == DTYPE_BOOL);
 }
 
 /* The element type of the operands that share one (all but the condition of `where`). False after an error. */
 static bool common_type(const pointwise_call *c, dtype *type) {
   int first = c->op == OP_where ? 1 : 0, found = -1;
-  bool real = needs_f32(c->op), all_bool = true;
+  bool real = needed_elements(c->op) == NEEDS_F32, all_bool = true;
   for (int i = first; i < c->count; i++) {
     value v = c->operands[i].value;
     real = real || v.kind == VALUE_REAL;
@@ -180,6 +206,11 @@ static bool make_operands(pointwise_call *c) {
     return false;
   for (int i = 0; i < c->count; i++) {
     value v = c->operands[i].value;
+    if (v.kind == VALUE_TENSOR && !fits_need(needed_elements(c->op), v.as.tensor->dtype))
+      return wrong_elements(c->e, c->what, needed_elements(c->op), c->operands[i], c->where);
+  }
+  for (int i = 0; i < c->count; i++) {
+    value v = c->operands[i].value;
     dtype wanted = c->op == OP_where && i == 0 ? DTYPE_BOOL : type;
     c->nodes[i] = v.kind == VALUE_TENSOR ? v.as.tensor : tensor_of_number(c->e, v, wanted, c->operands[i].where);
     if (!c->nodes[i])
@@ -195,16 +226,25 @@ static bool mentioned(const char *const *names, int count, const char *name) {
   return false;
 }
 
-static bool binds_size(elaborator *e, const binding *b, int count, const dim *const *sizes) {
-  if (b->value.kind != VALUE_INT && b->value.kind != VALUE_SIZE)
-    return false;
+static bool binds_size(const binding *b, int count, const value *sizes) {
+  value v = b->value;
   for (int i = 0; i < count; i++)
-    if (sizes[i] && value_as_dim(e, b->value) == sizes[i])
+    if (v.kind == sizes[i].kind && ((v.kind == VALUE_INT && v.as.integer == sizes[i].as.integer) ||
+                                    (v.kind == VALUE_SIZE && v.as.size == sizes[i].as.size)))
       return true;
   return false;
 }
 
-void note_sizes(elaborator *e, diagnostic *d, scope *around, int count, const dim *const *sizes) {
+void note_size(elaborator *e, diagnostic *d, const char *name, value size, span where) {
+  const char *shown = size.kind == VALUE_INT ? arena_print(e->arena, "%lld", (long long)size.as.integer)
+                                             : dim_describe(e, size.as.size);
+  if (strcmp(shown, name) == 0)
+    diagnostic_note(d, where, "%s was bound here", name);
+  else
+    diagnostic_note(d, where, "%s = %s was bound here", name, shown);
+}
+
+void note_sizes(elaborator *e, diagnostic *d, scope *around, int count, const value *sizes) {
   enum { NOTES_MAX = 4 };
   const char *names[NOTES_MAX];
   int noted = 0;
@@ -213,12 +253,10 @@ void note_sizes(elaborator *e, diagnostic *d, scope *around, int count, const di
       const scope *names_of = part == 0 ? s : s->self ? s->self->members : NULL;
       for (int i = 0; names_of && i < names_of->count && noted < NOTES_MAX; i++) {
         const binding *b = &names_of->items[i];
-        if (!binds_size(e, b, count, sizes) || mentioned(names, noted, b->name))
+        if (!binds_size(b, count, sizes) || mentioned(names, noted, b->name))
           continue;
         names[noted++] = b->name;
-        const char *size = b->value.kind == VALUE_INT ? arena_print(e->arena, "%lld", (long long)b->value.as.integer)
-                                                      : dim_describe(e, b->value.as.size);
-        diagnostic_note(d, b->where, "%s = %s was bound here", b->name, size);
+        note_size(e, d, b->name, b->value, b->where);
       }
     }
 }
@@ -236,7 +274,7 @@ static node *cannot_broadcast(const pointwise_call *c, int a, int b) {
       continue;
     diagnostic_note(d, (span){0}, "counted from the last, dimension %d is %s in one and %s in the other", i,
                     dim_describe(c->e, p), dim_describe(c->e, q));
-    note_sizes(c->e, d, c->around, 2, (const dim *[]){p, q});
+    note_sizes(c->e, d, c->around, 2, (value[]){value_size(p), value_size(q)});
     break;
   }
   elaborate_failed(c->e, d);
@@ -416,7 +454,15 @@ static node *reduce_kept(elaborator *e, op o, node *x, unsigned bits, span where
   return n;
 }
 
+static const char *reduction_name(op o) {
+  return o == OP_reduce_sum ? "sum" : o == OP_reduce_max ? "max" : o == OP_reduce_min ? "min" : "argmax";
+}
+
 node *tensor_reduce(elaborator *e, op o, node *x, unsigned bits, bool keep, span where) {
+  if (x->dtype == DTYPE_BOOL) {
+    wrong_elements(e, reduction_name(o), NEEDS_NUMBERS, (operand){value_tensor(x), where}, where);
+    return NULL;
+  }
   if (!bits)
     return x;
   node *n = reduce_kept(e, o, x, bits, where);
@@ -425,9 +471,7 @@ node *tensor_reduce(elaborator *e, op o, node *x, unsigned bits, bool keep, span
 
 node *tensor_mean(elaborator *e, node *x, unsigned bits, bool keep, span where) {
   if (x->dtype != DTYPE_F32) {
-    diagnostic *d = elaborate_error(e, where, "'mean' needs f32, not %s", node_describe(e, x));
-    diagnostic_hint(d, "f32(x) converts");
-    elaborate_failed(e, d);
+    wrong_elements(e, "mean", NEEDS_F32, (operand){value_tensor(x), where}, where);
     return NULL;
   }
   if (!bits)

@@ -72,7 +72,9 @@ node *tensor_matmul(elaborator *e, scope *around, operand left, operand right, s
 node *tensor_gather(elaborator *e, node *table, node *ids, span where);
 
 /* Notes that say which names around have this size, and where they got it. */
-void note_sizes(elaborator *e, diagnostic *d, scope *around, int count, const dim *const *sizes);
+void note_sizes(elaborator *e, diagnostic *d, scope *around, int count, const value *sizes);
+/* «hidden = 128 was bound here», or «B was bound here» for a size of its own. */
+void note_size(elaborator *e, diagnostic *d, const char *name, value size, span where);
 
 /* ---- ragged dimensions (ragged.c) ---- */
 
@@ -130,6 +132,7 @@ enum { BUILTIN_PARAMETERS_MAX = 4 };
 
 typedef struct builtin_call {
   elaborator *e;
+  scope *around; /* the caller's, for messages */
   const builtin *row;
   value values[BUILTIN_PARAMETERS_MAX]; /* VALUE_NONE: not given */
   span wheres[BUILTIN_PARAMETERS_MAX];

@@ -11,7 +11,7 @@ static node *cannot_multiply(elaborator *e, scope *around, operand left, operand
   diagnostic_label(d, right.where, "%s", node_describe(e, y));
   if (p != q) {
     diagnostic_note(d, (span){0}, "the inner sizes are %s and %s", dim_describe(e, p), dim_describe(e, q));
-    note_sizes(e, d, around, 2, (const dim *[]){p, q});
+    note_sizes(e, d, around, 2, (value[]){value_size(p), value_size(q)});
     if (x->shape.rank > 1 && y->shape.rank > 1 && y->shape.dims[y->shape.rank - 1] == p)
       diagnostic_hint(d, "is the second one to be transposed? x @ y.T");
   }
@@ -105,6 +105,10 @@ node *tensor_matmul(elaborator *e, scope *around, operand left, operand right, s
 }
 
 node *tensor_gather(elaborator *e, node *table, node *ids, span where) {
+  if (ids->dtype != DTYPE_I32 && ids->dtype != DTYPE_I64) {
+    elaborate_failed(e, elaborate_error(e, where, "rows are gathered by i32 or i64, not %s", node_describe(e, ids)));
+    return NULL;
+  }
   ragged_axes rows = ragged_of(e, table), r = ragged_of(e, ids);
   for (int i = 0; i < table->shape.rank; i++)
     if (rows.rows[i] >= 0 && (i == 0 || rows.rows[i] == 0)) {

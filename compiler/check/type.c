@@ -94,10 +94,9 @@ static void note_name(const char *name, void *context) {
   const named_dimension *d = find_dimension(n->g, name);
   const binding *b = compile_time_name(n->g->s, name);
   if (d && !d->rest) {
-    diagnostic_note(n->to, d->where, "%s = %s was bound here", name, dim_describe(n->g->e, d->size));
+    note_size(n->g->e, n->to, name, value_size(d->size), d->where);
   } else if (b) {
-    const dim *size = value_as_dim(n->g->e, b->value);
-    diagnostic_note(n->to, b->where, "%s = %s was bound here", name, size ? dim_describe(n->g->e, size) : "?");
+    note_size(n->g->e, n->to, name, b->value, b->where);
   }
 }
 
@@ -111,9 +110,10 @@ static const char *rest_text(const signature *g, const named_dimension *d) {
 static bool mismatch(const match *m, const char *why) {
   signature *g = m->g;
   const char *written = type_describe(g->e, m->type), *given = node_describe(g->e, m->tensor);
-  diagnostic *d = m->parameter ? elaborate_error(g->e, m->where, "'%s' takes %s: %s, not %s", g->callee, m->parameter,
-                                                 written, given)
-                               : elaborate_error(g->e, m->where, "'%s' gives %s, not %s", g->callee, given, written);
+  diagnostic *d =
+      m->parameter
+          ? elaborate_error(g->e, m->where, "'%s' takes %s: %s, not %s", g->callee, m->parameter, written, given)
+          : elaborate_error(g->e, m->where, "the result of '%s' is %s, not %s", g->callee, given, written);
   diagnostic_label(d, m->where, "%s", why);
   diagnostic_note(d, m->type->where, "the type is written here");
   for (int i = 0; i < m->type->dimension_count; i++) {
@@ -177,8 +177,9 @@ static bool match_rest(const match *m, const type_dimension *t, int first, int c
   }
   if (known->rest && shape_equal(known->sizes, sizes))
     return true;
-  return mismatch(m,
-                  arena_print(g->e->arena, "%s is %s", t->name, known->rest ? rest_text(g, known) : "one dimension"));
+  named_dimension here = {.sizes = sizes};
+  return mismatch(m, arena_print(g->e->arena, "%s is %s, not %s", t->name,
+                                 known->rest ? rest_text(g, known) : "one dimension", rest_text(g, &here)));
 }
 
 /* `T of B`: the axis is ragged, and its rows are the axis that is written B. */

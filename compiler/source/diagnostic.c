@@ -149,8 +149,10 @@ static void add_diagnostic(text *t, const diagnostic *e, bool colour) {
   text_add(t, " %s%s%s\n", colour ? BOLD : "", e->message, colour ? PLAIN : "");
   if (e->where.file)
     add_excerpt(t, e, colour);
-  for (int i = 0; i < e->note_count; i++) {
-    const note *n = &e->notes[i];
+  for (int i = 0; i < 2 * e->note_count; i++) { /* notes, then hints */
+    const note *n = &e->notes[i % e->note_count];
+    if (n->hint != (i >= e->note_count))
+      continue;
     text_add(t, "   ");
     add_colored(t, colour, CYAN, n->hint ? "hint:" : "note:");
     text_add(t, " ");
