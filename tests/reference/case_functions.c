@@ -1,6 +1,6 @@
-/* R5: operations, each with its output and the gradient of every input for a given upstream gradient. R4: losses with
- * the gradient of the student. A row of the file is a function of ops.rt or loss_rows.rt; a row without one is unknown.
- */
+/* R5: operations, each with its output and the gradient of every input for a given upstream gradient. R4, R10: losses
+ * with the gradients of what is learned. A row of the file is a function of ops.rt, loss_rows.rt or more_loss_rows.rt;
+ * a row without one is unknown. */
 #include "compiler/check/program.h"
 #include "compiler/grad/differentiate.h"
 #include "tests/reference/cases.h"
@@ -174,6 +174,22 @@ bool case_ops(const reference_case *c, comparison *result) {
   return true;
 }
 
+/* The inputs NAME.INPUT of a row, in the file's order. The name of one has no dot, so that row a.b is not row a's. */
+static row find_row(const functions *f, const char *name) {
+  row r = {.name = name, .output = arena_print(f->c->arena, "%s.loss", name)};
+  size_t length = strlen(name);
+  for (int i = 0; i < f->inputs.count && r.operand_count < OPERANDS_MAX - 1; i++) {
+    const tensor *t = &f->inputs.items[i];
+    if (strncmp(t->name, name, length) == 0 && t->name[length] == '.' && !strchr(t->name + length + 1, '.'))
+      r.operands[r.operand_count++] = t;
+  }
+  return r;
+}
+
+static bool is_input(const row *r, int operand, const char *input) {
+  return strcmp(r->operands[operand]->name + strlen(r->name) + 1, input) == 0;
+}
+
 bool case_losses(const reference_case *c, comparison *result) {
   functions f = {.c = c, .prefix = "loss_"};
   const char *name, *unknown = "";
@@ -182,15 +198,36 @@ bool case_losses(const reference_case *c, comparison *result) {
   if (!load(&f, "loss_rows.rt"))
     return false;
   json_object_foreach(json_object_get(c->settings, "formula"), name, formula) {
-    row r = {.name = name, .output = arena_print(c->arena, "%s.loss", name)};
-    size_t length = strlen(name);
-    for (int i = 0; i < f.inputs.count && r.operand_count < OPERANDS_MAX - 1; i++) {
-      const tensor *t = &f.inputs.items[i];
-      if (strncmp(t->name, name, length) != 0 || t->name[length] != '.' || strchr(t->name + length + 1, '.'))
-        continue;
-      if (strcmp(t->name + length, ".student") == 0)
-        r.gradients[r.operand_count] = arena_print(c->arena, "%s.grad", name);
-      r.operands[r.operand_count++] = t;
+    row r = find_row(&f, name);
+    for (int i = 0; i < r.operand_count; i++)
+      if (is_input(&r, i, "student"))
+        r.gradients[i] = arena_print(c->arena, "%s.grad", name);
+    check_row(&f, &r, result, &known, &unknown);
+  }
+  print_rows(c->path, known, unknown);
+  return true;
+}
+
+bool case_more_losses(const reference_case *c, comparison *result) {
+  functions f = {.c = c, .prefix = "loss_"};
+  const char *name, *unknown = "";
+  json_t *loss, *input;
+  int known = 0;
+  size_t index;
+  if (!load(&f, "more_loss_rows.rt"))
+    return false;
+  json_object_foreach(json_object_get(c->settings, "losses"), name, loss) {
+    row r = find_row(&f, name);
+    json_array_foreach(json_object_get(loss, "gradients"), index, input) {
+      const char *wanted = json_string_value(input);
+      bool found = false;
+      for (int i = 0; i < r.operand_count && wanted; i++)
+        if (is_input(&r, i, wanted)) {
+          r.gradients[i] = arena_print(c->arena, "%s.grad.%s", name, wanted);
+          found = true;
+        }
+      if (!found)
+        comparison_fail(result, "%s: no input '%s' for a gradient", name, wanted ? wanted : "");
     }
     check_row(&f, &r, result, &known, &unknown);
   }

@@ -20,6 +20,7 @@ case_runner case_bert_train;   /* case_bert.c */
 case_runner case_distillation; /* case_distillation.c */
 case_runner case_ops;          /* case_functions.c */
 case_runner case_losses;       /* case_functions.c */
+case_runner case_more_losses;  /* case_functions.c */
 case_runner case_metrics;      /* case_text.c */
 case_runner case_wordpiece;    /* case_text.c */
 

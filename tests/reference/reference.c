@@ -11,13 +11,9 @@ static const struct {
   const char *kind;
   case_runner *run;
 } kinds[] = {
-    {"bert-forward", case_bert_forward},
-    {"bert-train", case_bert_train},
-    {"tinybert-distill", case_distillation},
-    {"kd-losses", case_losses},
-    {"ops", case_ops},
-    {"metrics.json", case_metrics},
-    {"wordpiece.jsonl", case_wordpiece},
+    {"bert-forward", case_bert_forward}, {"bert-train", case_bert_train},     {"tinybert-distill", case_distillation},
+    {"kd-losses", case_losses},          {"more-losses", case_more_losses},   {"ops", case_ops},
+    {"metrics.json", case_metrics},      {"wordpiece.jsonl", case_wordpiece},
 };
 
 typedef enum { PASSED, FAILED, UNKNOWN, SKIPPED } outcome;
