@@ -45,6 +45,7 @@ $(BUILD)/grammar/parser.c: grammar/parser.y
 $(BUILD)/grammar/lexer.c: grammar/lexer.l $(BUILD)/grammar/parser.c
 	@mkdir -p $(@D)
 	flex --header-file=$(@:.c=.h) -o $@ $<
+$(BUILD)/grammar/%.h: $(BUILD)/grammar/%.c ;
 $(BUILD)/grammar/%.o: $(BUILD)/grammar/%.c
 	$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-conversion -Wno-switch-enum -Wno-unused-function -MMD -MP -c -o $@ $<
 

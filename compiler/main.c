@@ -71,7 +71,7 @@ int main(int count, char **arguments) {
   const char *word = arguments[1];
   if (!strcmp(word, "--version") || !strcmp(word, "-V")) {
     puts("retort " RETORT_VERSION);
-    return fflush(stdout) ? STATUS_OUTPUT_FAILED : STATUS_DONE;
+    return finish_output();
   }
   bool help = !strcmp(word, "help");
   if (help && count > 2) { /* retort help show: retort show --help */
@@ -80,7 +80,7 @@ int main(int count, char **arguments) {
   }
   if (help || !strcmp(word, "--help") || !strcmp(word, "-h")) {
     print_help();
-    return fflush(stdout) ? STATUS_OUTPUT_FAILED : STATUS_DONE;
+    return finish_output();
   }
   return run_command(count - 1, arguments + 1);
 }

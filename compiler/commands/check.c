@@ -29,7 +29,7 @@ static int print_help(void) {
       "  0 no errors, 1 errors in the file, 2 wrong command line, 3 the file cannot be read, 4 the output cannot be "
       "written, 70 a fault of\n"
       "  retort itself, 71 out of memory\n");
-  return fflush(stdout) ? STATUS_OUTPUT_FAILED : STATUS_DONE;
+  return finish_output();
 }
 
 typedef struct check_options {

@@ -82,13 +82,18 @@ bool wants_color(void) {
   return isatty(STDERR_FILENO) && !(no_color && *no_color);
 }
 
-int write_output(const text *t) {
+int finish_output(void) {
   errno = 0;
-  if ((t->length && fwrite(t->data, 1, t->length, stdout) != t->length) || fflush(stdout)) {
-    fprintf(stderr, "retort: cannot write the output: %s\n", strerror(errno));
-    return STATUS_OUTPUT_FAILED;
-  }
-  return STATUS_DONE;
+  if (!fflush(stdout) && !ferror(stdout))
+    return STATUS_DONE;
+  fprintf(stderr, "retort: cannot write the output: %s\n", strerror(errno));
+  return STATUS_OUTPUT_FAILED;
+}
+
+int write_output(const text *t) {
+  if (t->length)
+    fwrite(t->data, 1, t->length, stdout);
+  return finish_output();
 }
 
 int report_diagnostics(const diagnostics *d) {

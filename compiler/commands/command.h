@@ -56,6 +56,8 @@ const char *models_folder(arena *a);
 bool wants_color(void);
 /* Writes all to stdout; the status: STATUS_DONE or, after a message, STATUS_OUTPUT_FAILED. */
 int write_output(const text *t);
+/* Flushes stdout; the same statuses. */
+int finish_output(void);
 /* Prints diagnostics to stderr; STATUS_SOURCE_WRONG when there is an error, else STATUS_DONE. */
 int report_diagnostics(const diagnostics *d);
 /* The same, but says nothing when there are only warnings: they belong to `check`, `run` and the checker. */

@@ -91,7 +91,7 @@ static int print_help(void) {
       "EXIT STATUS\n"
       "  0 done, 1 errors in the file, 2 wrong command line, 3 the file cannot be read, 4 the output cannot be\n"
       "  written, 70 a fault of retort itself, 71 out of memory\n");
-  return fflush(stdout) ? STATUS_OUTPUT_FAILED : STATUS_DONE;
+  return finish_output();
 }
 
 static int show(const show_options *given, arena *a) {
