@@ -133,9 +133,10 @@ void plan_memory(fusion *f);
 typedef enum { FUSION_GROUPS, FUSION_SCHEDULE, FUSION_MEMORY } fusion_detail;
 void fusion_print(const fusion *f, fusion_detail detail, text *to);
 
-/* How many groups consist of pointwise roots alone, over tensors (not single numbers), and stand between contractions:
- * they read what the group of one computes and compute what the group of another reads. Updates are not counted. */
-int fusion_loose_pointwise(const fusion *f);
+/* How many groups of pointwise roots alone, over tensors (not single numbers), stand between contractions: they read
+ * what the group of one computes, and the group of another reads what they compute. Those that update a state are not
+ * counted. */
+int fusion_loose_groups(const fusion *f);
 
 /* ---- between the files of this folder and compiler/kernel ---- */
 

@@ -87,11 +87,12 @@ static bool computes_update(const fusion *f, const group *g) {
   return false;
 }
 
-static bool is_pointwise_tensor(const fusion *f, const group *g) {
+/* Loops over a tensor that neither reduce nor contract. */
+static bool is_loose(const fusion *f, const group *g) {
   bool tensor = false;
   for (int i = 0; i < g->root_count; i++) {
     op_class class = op_describe(g->roots[i]->node->op)->class;
-    if (class == CLASS_REDUCTION || class == CLASS_CONTRACTION || class == CLASS_SCATTER)
+    if (class == CLASS_CONTRACTION || class == CLASS_SCATTER || class == CLASS_REDUCTION)
       return false;
     tensor = tensor || !dim_is_one(shape_elements(f->graph->dims, g->roots[i]->space));
   }
@@ -118,11 +119,11 @@ static bool feeds_contraction(const fusion *f, const group *g) {
   return false;
 }
 
-int fusion_loose_pointwise(const fusion *f) {
+int fusion_loose_groups(const fusion *f) {
   int count = 0;
   for (int i = 0; i < f->group_count; i++) {
     const group *g = f->groups[i];
-    if (is_pointwise_tensor(f, g) && !computes_update(f, g) && reads_contraction(g) && feeds_contraction(f, g))
+    if (is_loose(f, g) && !computes_update(f, g) && reads_contraction(g) && feeds_contraction(f, g))
       count++;
   }
   return count;
@@ -140,6 +141,6 @@ void fusion_print(const fusion *f, fusion_detail detail, text *to) {
     print_updates(f, to);
   if (detail == FUSION_MEMORY)
     print_buffers(f, to);
-  int loose = fusion_loose_pointwise(f);
-  text_add(to, "}\n%d values, %d groups; %d pointwise between contractions\n", f->root_count, f->group_count, loose);
+  int loose = fusion_loose_groups(f);
+  text_add(to, "}\n%d values, %d groups; %d loose pointwise\n", f->root_count, f->group_count, loose);
 }

@@ -106,12 +106,28 @@ static void no_pointwise_kernel_stands_between_contractions(void **unused) {
                              .scores = variant & 2};
     graph *g = passes_run(layer_graph(a, &options), NULL);
     fusion *f = fuse(g);
-    assert_int_equal(fusion_loose_pointwise(f), 0);
+    assert_int_equal(fusion_loose_groups(f), 0);
     assert_int_equal(f->copy_count, 0);
     const step *s = step_create(g);
     assert_true(s->kernel_count < 30); /* layers share theirs */
     arena_destroy(a);
   }
+}
+
+/* The counter can count: what is read across rows is no epilogue. */
+static void a_transposed_value_stands_alone(void **unused) {
+  (void)unused;
+  arena *a = arena_create();
+  fusion *f = fuse(parse(a, "graph g {\n  dim B\n"
+                            "  %0 = input data f32[B, 64] \"x\"\n"
+                            "  %1 = input weight f32[64, 32] \"w\"\n"
+                            "  %2 = matmul f32[B, 32] %0 %1\n"
+                            "  %3 = permute f32[32, B] %2 axes [1, 0]\n"
+                            "  %4 = exp f32[32, B] %3\n"
+                            "  %5 = matmul f32[32, 64] %4 %0\n"
+                            "  output \"y\" %5\n}\n"));
+  assert_int_equal(fusion_loose_groups(f), 1);
+  arena_destroy(a);
 }
 
 static void a_layer_takes_a_kernel_for_each_contraction(void **unused) {
@@ -183,6 +199,7 @@ int main(void) {
                                      cmocka_unit_test(updates_of_one_weight_are_one_kernel),
                                      cmocka_unit_test(a_sum_over_everything_joins_its_producer),
                                      cmocka_unit_test(no_pointwise_kernel_stands_between_contractions),
+                                     cmocka_unit_test(a_transposed_value_stands_alone),
                                      cmocka_unit_test(a_layer_takes_a_kernel_for_each_contraction),
                                      cmocka_unit_test(training_steps_agree_with_the_interpreter),
                                      cmocka_unit_test(blocks_of_rows_agree_with_the_interpreter)};
