@@ -1,7 +1,7 @@
-/* WordPiece as published with the uncased BERT (tokenization.py of google-research/bert): control characters dropped,
- * white space unified, CJK characters split off, lower-cased, accents stripped (NFD without Mn), punctuation split off,
- * then the longest pieces of the vocabulary from the left; a word of more than 200 characters, or one that does not
- * divide, is [UNK]. */
+/* WordPiece as published with the first uncased vocabulary (Devlin et al. 2019, arXiv:1810.04805, tokenization.py):
+ * control characters dropped, white space unified, CJK characters split off, lower-cased, accents stripped (NFD without
+ * Mn), punctuation split off, then the longest pieces of the vocabulary from the left; a word of more than 200
+ * characters, or one that does not divide, is [UNK]. */
 #ifndef RETORT_WORDPIECE_H
 #define RETORT_WORDPIECE_H
 #include "runtime/data/memory.h"
