@@ -126,14 +126,6 @@ static const subscript *operations(lowering *l, const product *p) {
   return subscript_dim(l->b, dim_floor_divide(t, count, WORK_DIVISOR));
 }
 
-static void lower_epilogue(lowering *l, const subscript *from, const subscript *to) {
-  int variable = builder_variable(l->b);
-  l->row = subscript_variable(l->b, variable);
-  builder_loop(l->b, variable, from, to, 1, rows_are_vector(l));
-  lower_row(l);
-  builder_end(l->b);
-}
-
 /* A register that holds the number, for places that use it often. */
 static const subscript *named(lowering *l, const subscript *s) {
   if (s->kind == SUBSCRIPT_CONSTANT || s->kind == SUBSCRIPT_DIM || s->kind == SUBSCRIPT_VARIABLE)
@@ -165,7 +157,7 @@ static void lower_units(lowering *l, const product *p, const subscript *when, co
   l->row_work = dim_constant(builder_dims(b), 0);
   if (has_epilogue(l->g)) {
     const subscript *from = subscript_add(b, subscript_multiply(b, which, m), first);
-    lower_epilogue(l, from, subscript_add(b, from, count));
+    lower_row_loop(l, from, subscript_add(b, from, count));
   }
   builder_end(b);
   lower_part_end(l);
@@ -204,7 +196,7 @@ static void lower_whole(lowering *l, const product *p, const subscript *when) {
     return;
   phase *made = builder_phase(b, when, l->rows, p->root->node->where);
   lower_part_begin(l);
-  lower_epilogue(l, subscript_variable(b, VARIABLE_BEGIN), subscript_variable(b, VARIABLE_END));
+  lower_row_loop(l, subscript_variable(b, VARIABLE_BEGIN), subscript_variable(b, VARIABLE_END));
   lower_part_end(l);
   made->work = subscript_multiply(b, l->rows, subscript_dim(b, l->row_work));
 }

@@ -14,39 +14,6 @@ lowering *lowering_create(const fusion *f) {
   return l;
 }
 
-/* Rows so many that a sum of them into one register is made in chunks of this many: its error grows slowly. */
-enum { SUM_CHUNK = 4096 };
-
-static void lower_flat_rows(lowering *l) {
-  kernel_builder *b = l->b;
-  const subscript *begin = subscript_variable(b, VARIABLE_BEGIN), *end = subscript_variable(b, VARIABLE_END);
-  bool chunks = group_sums_across(l->g);
-  if (chunks) {
-    const subscript *from = subscript_variable(b, builder_variable(b));
-    builder_loop(b, from->number, begin, end, SUM_CHUNK, false);
-    begin = from;
-    end = subscript_binary(b, SUBSCRIPT_MINIMUM, end, subscript_add(b, from, subscript_constant(b, SUM_CHUNK)));
-    lower_chunk_begin(l);
-  }
-  l->row = subscript_variable(b, builder_variable(b));
-  builder_loop(b, l->row->number, begin, end, 1, rows_are_vector(l));
-  lower_row(l);
-  builder_end(b);
-  if (chunks) {
-    lower_chunk_end(l);
-    builder_end(b);
-  }
-}
-
-static void lower_all_rows(lowering *l) {
-  kernel_builder *b = l->b;
-  l->row = subscript_variable(b, builder_variable(b));
-  builder_loop(b, l->row->number, subscript_variable(b, VARIABLE_BEGIN), subscript_variable(b, VARIABLE_END), 1,
-               rows_are_vector(l));
-  lower_row(l);
-  builder_end(b);
-}
-
 /* Rows over all threads; one row, or none to share, is a serial phase. */
 static void lower_rows(lowering *l) {
   kernel_builder *b = l->b;
@@ -56,10 +23,8 @@ static void lower_rows(lowering *l) {
   if (single) {
     l->row = subscript_constant(b, 0);
     lower_row(l);
-  } else if (rows_are_vector(l))
-    lower_flat_rows(l);
-  else
-    lower_all_rows(l);
+  } else
+    lower_row_loop(l, subscript_variable(b, VARIABLE_BEGIN), subscript_variable(b, VARIABLE_END));
   lower_part_end(l);
   p->work = subscript_multiply(b, l->rows, subscript_dim(b, l->row_work));
   lower_finish(l);

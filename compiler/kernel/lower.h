@@ -66,19 +66,25 @@ const subscript *root_offset(lowering *l, const root *r, const places *at);
 const subscript *scratch_offset(lowering *l, const root *r, const places *at);
 int scratch_parameter(lowering *l, const root *r, bool written);
 
-/* nests.c: all nests of the group on row l->row, at the place where statements are added; `flat`: the row loop is
- * the innermost one. */
+/* nests.c: all nests of the group on row l->row, at the place where statements are added. */
 void lower_row(lowering *l);
+/* Whether iterations over rows are independent and the row has no loops of its own. */
+bool rows_are_vector(const lowering *l);
+
+/* The operation that a reduction accumulates with, and what it starts from (of argmax: the best value so far). */
+op step_operation(const node *n);
+const value *identity_of(lowering *l, const node *n);
+
+/* across.c: rows [from, to), with what they add to sums across rows. */
+void lower_row_loop(lowering *l, const subscript *from, const subscript *to);
 /* Shares of sums across rows: cleared before the first row of a part, kept after the last, added up in the end. */
 void lower_part_begin(lowering *l);
 void lower_part_end(lowering *l);
 void lower_finish(lowering *l);
-/* Around some rows of a part: sums to one number go to registers of their own, which are then added to the part's. */
-void lower_chunk_begin(lowering *l);
-void lower_chunk_end(lowering *l);
 bool group_sums_across(const group *g);
-/* Whether iterations over rows are independent and the row has no loops of its own. */
-bool rows_are_vector(const lowering *l);
+bool sums_to_number(const lowering *l, const root *r);
+/* Where the share of a worker begins; its second half is what the rows of a chunk add to. */
+const subscript *share_start(lowering *l, const root *r, const subscript *worker, bool chunk);
 
 /* contraction.c */
 void lower_contraction(lowering *l);

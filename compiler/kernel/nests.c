@@ -5,12 +5,12 @@
 
 /* ---- reductions ---- */
 
-static op step_operation(const node *n) {
+op step_operation(const node *n) {
   return n->op == OP_reduce_sum ? OP_add : n->op == OP_reduce_min ? OP_minimum : OP_maximum;
 }
 
 /* What changes nothing; of argmax, what any number exceeds or equals. */
-static const value *identity(lowering *l, const node *n) {
+const value *identity_of(lowering *l, const node *n) {
   dtype type = n->operands[0]->dtype;
   double most = type == DTYPE_F32 ? INFINITY : type == DTYPE_I32 ? (double)INT32_MAX : (double)INT64_MAX;
   double least = type == DTYPE_F32 ? -INFINITY : type == DTYPE_I32 ? (double)INT32_MIN : (double)INT64_MIN;
@@ -31,10 +31,6 @@ static places result_place(lowering *l, const root *r, const places *at) {
     if (op_describe(r->node->op)->class == CLASS_REDUCTION && is_reduced(r->node, i))
       p.axis[i] = place_of(l->b, subscript_constant(l->b, 0));
   return p;
-}
-
-static bool sums_to_number(const lowering *l, const root *r) {
-  return r->reduce == REDUCE_ACROSS && dim_is_one(shape_elements(l->f->graph->dims, r->node->shape));
 }
 
 /* best = v, position = index where v is larger than all before; the first NaN wins. */
@@ -163,7 +159,7 @@ static bool is_independent(const lowering *l, const nest *n) {
 
 static void start_accumulator(lowering *l, const root *r, body *in, int i) {
   in->accumulators[i] = builder_register(l->b, r->node->operands[0]->dtype);
-  builder_set(l->b, in->accumulators[i], identity(l, r->node));
+  builder_set(l->b, in->accumulators[i], identity_of(l, r->node));
   if (r->node->op == OP_argmax) {
     in->argmax_position[i] = builder_register(l->b, DTYPE_I32);
     builder_set(l->b, in->argmax_position[i], value_number(l->b, 0, DTYPE_I32));
@@ -199,7 +195,7 @@ static void clear_result(lowering *l, const root *r) {
     builder_loop(l->b, variable, subscript_constant(l->b, 0), subscript_dim(l->b, r->space.dims[i]), 1, true);
     loops++;
   }
-  store_result(l, r, &at, identity(l, r->node));
+  store_result(l, r, &at, identity_of(l, r->node));
   close_loops(l, loops);
 }
 
@@ -308,106 +304,4 @@ bool rows_are_vector(const lowering *l) {
       return false;
   }
   return true;
-}
-
-/* ---- sums across rows ---- */
-
-bool group_sums_across(const group *g) {
-  for (int i = 0; i < g->root_count; i++)
-    if (g->roots[i]->reduce == REDUCE_ACROSS)
-      return true;
-  return false;
-}
-
-/* Offset of element `index` in the share of a worker. */
-static const subscript *share_offset(lowering *l, const root *r, const subscript *worker, const subscript *index) {
-  const subscript *share = subscript_dim(l->b, l->f->buffers[r->scratch].elements);
-  return subscript_add(l->b, subscript_multiply(l->b, worker, share), index);
-}
-
-void lower_part_begin(lowering *l) {
-  const subscript *worker = subscript_variable(l->b, VARIABLE_WORKER);
-  for (int i = 0; i < l->g->root_count; i++) {
-    const root *r = l->g->roots[i];
-    if (r->reduce != REDUCE_ACROSS)
-      continue;
-    builder_where(l->b, r->node->where);
-    if (sums_to_number(l, r)) {
-      l->parts[r->index] = builder_register(l->b, r->node->dtype);
-      builder_set(l->b, l->parts[r->index], identity(l, r->node));
-      continue;
-    }
-    int variable = builder_variable(l->b);
-    const dim *elements = shape_elements(l->f->graph->dims, r->node->shape);
-    builder_loop(l->b, variable, subscript_constant(l->b, 0), subscript_dim(l->b, elements), 1, true);
-    builder_store(l->b, scratch_parameter(l, r, true), share_offset(l, r, worker, subscript_variable(l->b, variable)),
-                  identity(l, r->node));
-    builder_end(l->b);
-  }
-}
-
-void lower_chunk_begin(lowering *l) {
-  for (int i = 0; i < l->g->root_count; i++) {
-    const root *r = l->g->roots[i];
-    if (!sums_to_number(l, r))
-      continue;
-    l->chunks[r->index] = l->parts[r->index];
-    l->parts[r->index] = builder_register(l->b, r->node->dtype);
-    builder_where(l->b, r->node->where);
-    builder_set(l->b, l->parts[r->index], identity(l, r->node));
-  }
-}
-
-void lower_chunk_end(lowering *l) {
-  for (int i = 0; i < l->g->root_count; i++) {
-    const root *r = l->g->roots[i];
-    if (!sums_to_number(l, r))
-      continue;
-    builder_where(l->b, r->node->where);
-    builder_accumulate(l->b, l->chunks[r->index], step_operation(r->node), value_register(l->b, l->parts[r->index]));
-    l->parts[r->index] = l->chunks[r->index];
-  }
-}
-
-void lower_part_end(lowering *l) {
-  const subscript *worker = subscript_variable(l->b, VARIABLE_WORKER), *zero = subscript_constant(l->b, 0);
-  for (int i = 0; i < l->g->root_count; i++) {
-    const root *r = l->g->roots[i];
-    if (r->reduce != REDUCE_ACROSS || !sums_to_number(l, r))
-      continue;
-    builder_where(l->b, r->node->where);
-    builder_store(l->b, scratch_parameter(l, r, true), share_offset(l, r, worker, zero),
-                  value_register(l->b, l->parts[r->index]));
-  }
-}
-
-/* out[e] = share 0, then each further share is added in order. */
-static void finish_root(lowering *l, const root *r) {
-  kernel_builder *b = l->b;
-  const subscript *elements = subscript_dim(b, shape_elements(l->f->graph->dims, r->node->shape));
-  const subscript *zero = subscript_constant(b, 0);
-  int out = root_parameter(l, r, true), shares = scratch_parameter(l, r, false);
-  int each = builder_variable(b), worker = builder_variable(b), further = builder_variable(b);
-  builder_where(b, r->node->where);
-  builder_loop(b, each, zero, elements, 1, true);
-  const subscript *e = subscript_variable(b, each);
-  builder_store(b, out, e, value_load(b, shares, share_offset(l, r, zero, e)));
-  builder_end(b);
-  builder_loop(b, worker, subscript_constant(b, 1), subscript_variable(b, VARIABLE_PARTS), 1, false);
-  builder_loop(b, further, zero, elements, 1, true);
-  e = subscript_variable(b, further);
-  const value *both[] = {value_load(b, out, e),
-                         value_load(b, shares, share_offset(l, r, subscript_variable(b, worker), e))};
-  builder_store(b, out, e, value_op(b, step_operation(r->node), r->node->dtype, 2, both));
-  builder_end(b);
-  builder_end(b);
-}
-
-void lower_finish(lowering *l) {
-  if (!group_sums_across(l->g))
-    return;
-  builder_phase(l->b, NULL, NULL, l->g->roots[0]->node->where);
-  for (int i = 0; i < l->g->root_count; i++)
-    if (l->g->roots[i]->reduce == REDUCE_ACROSS)
-      finish_root(l, l->g->roots[i]);
 }

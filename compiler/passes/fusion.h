@@ -158,6 +158,8 @@ int root_candidates(const fusion *f, const root *r, const dim **candidates);
 const dim *group_best_rows(const fusion *f, const group *g);
 /* Elements of what r keeps in one row. */
 const dim *root_row_elements(const fusion *f, const root *r);
+/* Elements of half the scratch of a sum across rows: a part's total, or what a chunk of its rows adds up to. */
+const dim *across_share(const fusion *f, const root *r);
 bool root_is_output(const fusion *f, const root *r);
 /* Whether q, in the course of its group, may overwrite a value that lies element by element where q will: every
  * reading of it (source) in the group comes earlier in the same row. */

@@ -130,15 +130,21 @@ static int find_output_to_use(const planning *plan, const root *r) {
 
 enum { SHARE_ALIGNMENT = 16 }; /* elements: threads do not write the same cache line */
 
+static const dim *aligned(dim_table *t, const dim *elements) {
+  const dim *lines = dim_floor_divide(t, dim_add(t, elements, dim_constant(t, SHARE_ALIGNMENT - 1)), SHARE_ALIGNMENT);
+  return dim_multiply(t, lines, dim_constant(t, SHARE_ALIGNMENT));
+}
+
+const dim *across_share(const fusion *f, const root *r) {
+  return aligned(f->graph->dims, shape_elements(f->graph->dims, r->node->shape));
+}
+
 static void place_scratch(fusion *f, root *r) {
   dim_table *t = f->graph->dims;
-  const dim *elements = r->reduce == REDUCE_ACROSS ? shape_elements(t, r->node->shape) : root_row_elements(f, r);
-  elements = dim_floor_divide(t, dim_add(t, elements, dim_constant(t, SHARE_ALIGNMENT - 1)), SHARE_ALIGNMENT);
-  buffer b = {.dtype = r->node->dtype,
-              .elements = dim_multiply(t, elements, dim_constant(t, SHARE_ALIGNMENT)),
-              .per_thread = true,
-              .first = r->group->id,
-              .last = r->group->id};
+  const dim *elements = r->reduce == REDUCE_ACROSS ? dim_multiply(t, across_share(f, r), dim_constant(t, 2))
+                                                   : aligned(t, root_row_elements(f, r));
+  buffer b = {
+      .dtype = r->node->dtype, .elements = elements, .per_thread = true, .first = r->group->id, .last = r->group->id};
   r->scratch = add_buffer(f, b);
 }
 
