@@ -1,10 +1,9 @@
 /* Any bytes as a safetensors file: refused with a text, or tensors that all lie inside it and can be read. */
 #include "runtime/data/safetensors.h"
+#include "tests/fuzz/fuzz.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void demand(bool holds, const char *what) {
   if (!holds) {

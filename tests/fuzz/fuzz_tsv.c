@@ -1,11 +1,10 @@
 /* Any bytes as a TSV and as a CSV file: rows of UTF-8 fields, or a failure with path and line. */
 #include "runtime/data/delimited.h"
+#include "tests/fuzz/fuzz.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void demand(bool holds, const char *what) {
   if (!holds) {
