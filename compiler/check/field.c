@@ -32,6 +32,8 @@ static value unknown_field(elaborator *e, const instance *self, const char *name
   }
   for (int i = 0; i < self->members->count; i++)
     add_choice(e, &all, self->members->items[i].name);
+  if (e->objective && current && self->result.kind != VALUE_NONE)
+    add_choice(e, &all, "result");
   bool top = self->path[0] == 0;
   diagnostic *d = elaborate_error(e, where, "%s%s%s has no %s'%s'", self->root->prefix, top ? "" : ".", self->path,
                                   e->objective ? "tap or member " : "member ", name);

@@ -106,6 +106,14 @@ static const char *rest_text(const signature *g, const named_dimension *d) {
   return text_keep(g->e, &t);
 }
 
+static bool differs_in_width(shape a, shape b) {
+  if (a.rank != b.rank || a.rank == 0 || !dim_is_constant(a.dims[a.rank - 1], NULL) ||
+      !dim_is_constant(b.dims[b.rank - 1], NULL))
+    return false;
+  a.dims[a.rank - 1] = b.dims[b.rank - 1];
+  return shape_equal(a, b);
+}
+
 /* Ends in an error that names both types and, of each name in the written one, what it is bound to and where. */
 static bool mismatch(const match *m, const char *why) {
   signature *g = m->g;
@@ -122,8 +130,13 @@ static bool mismatch(const match *m, const char *why) {
     if (!t->ellipsis)
       visit_names(t->size, note_name, &n);
     const named_dimension *rest = t->ellipsis && t->name ? find_dimension(g, t->name) : NULL;
-    if (rest)
-      diagnostic_note(d, rest->where, "%s = %s was bound here", t->name, rest_text(g, rest));
+    if (!rest)
+      continue;
+    diagnostic_note(d, rest->where, "%s = %s was bound here", t->name, rest_text(g, rest));
+    if (g->e->objective && differs_in_width(rest->sizes, m->tensor->shape))
+      diagnostic_hint(d, "a helper that is trained along fits one width to the other: fit = linear(%s, %s)",
+                      dim_describe(g->e, rest->sizes.dims[rest->sizes.rank - 1]),
+                      dim_describe(g->e, m->tensor->shape.dims[m->tensor->shape.rank - 1]));
   }
   elaborate_failed(g->e, d);
   return false;
