@@ -10,6 +10,7 @@ static const char environment[] = //
     "ENVIRONMENT\n"
     "  RETORT_MODELS   the folder of the standard library\n"
     "  RETORT_DATA     where data is looked for that does not lie beside its file\n"
+    "  RETORT_CACHE    the folder of compiled objects (default ~/.cache/retort; set to nothing: none)\n"
     "  NO_COLOR        set to anything: no colour\n"
     "\n"
     "EXIT STATUS\n"

@@ -77,6 +77,15 @@ const char *models_folder(arena *a) {
   return RETORT_MODELS;
 }
 
+const char *cache_folder(arena *a) {
+  const char *given = getenv("RETORT_CACHE"), *shared = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+  if (given)
+    return *given ? given : NULL;
+  if (shared && *shared == '/')
+    return arena_print(a, "%s/retort", shared);
+  return home && *home == '/' ? arena_print(a, "%s/.cache/retort", home) : NULL;
+}
+
 bool wants_color(void) {
   const char *no_color = getenv("NO_COLOR");
   return isatty(STDERR_FILENO) && !(no_color && *no_color);

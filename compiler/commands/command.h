@@ -52,6 +52,9 @@ bool wants_help(int count, char **arguments);
 /* The folder of the standard library: $RETORT_MODELS, else beside the program (an installation, then a build folder),
  * else where it was to be installed. */
 const char *models_folder(arena *a);
+/* The folder where objects are kept between runs: $RETORT_CACHE (set to nothing: none, NULL), else retort in
+ * $XDG_CACHE_HOME or in ~/.cache; NULL without a home. It is made when something is kept. */
+const char *cache_folder(arena *a);
 /* Whether diagnostics on stderr have colour: a terminal, without NO_COLOR. */
 bool wants_color(void);
 /* Writes all to stdout; the status: STATUS_DONE or, after a message, STATUS_OUTPUT_FAILED. */

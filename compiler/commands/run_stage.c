@@ -26,7 +26,9 @@ static size_t executable_workspace(void *context, const int64_t *dims, int threa
 
 static executable *compile(const run_state *r, const graph *g, callable *function, failure *f) {
   const char *error = NULL;
-  executable *e = executable_create(g, &r->options->compile, &error);
+  compile_options options = r->options->compile;
+  options.cache = cache_folder(r->arena);
+  executable *e = executable_create(g, &options, &error);
   if (!e) {
     fail(f, "cannot compile %s: %s", g->name, error ? error : "no reason given");
     return NULL;
@@ -74,6 +76,8 @@ static void explain_failure(void *context, const stage_failure *what) {
 
 /* Stages differ in their order of rows and in their random numbers, equal ones of two runs do not. */
 static uint64_t stage_seed(const run_state *r, const program_stage *s) {
+  if (s->seed > 0)
+    return (uint64_t)s->seed;
   return (r->options->seed + XXH3_64bits(s->name, strlen(s->name))) >> 1;
 }
 

@@ -62,6 +62,29 @@ test_interpreter_agrees() {
     END { exit bad || NR != 30 }' || fail_test "losses differ"
 }
 
+# A second run finds its code; a damaged object is made again; none is kept where none is wanted.
+test_cache_of_objects() {
+  make_task
+  export RETORT_CACHE="$PWD/cache"
+  expect 0 "$RETORT" run task.rt --out first
+  count=$(ls cache | wc -l)
+  [ "$count" -ge 4 ] || fail_test "$count objects are kept, not 4: $(ls cache)"
+  expect 0 "$RETORT" run task.rt --out second
+  [ "$(ls cache | wc -l)" = "$count" ] || fail_test "the second run made other objects: $(ls cache)"
+  for object in cache/*; do
+    head -c 100 "$object" >cut
+    cp cut "$object"
+  done
+  expect 0 "$RETORT" run task.rt --out third
+  RETORT_CACHE=
+  expect 0 "$RETORT" run task.rt --out fourth
+  for run in second third fourth; do
+    expect_same first/metrics.jsonl $run/metrics.jsonl
+  done
+  RETORT_CACHE=/dev/null/nowhere
+  expect 0 "$RETORT" run task.rt
+}
+
 test_other_processors() {
   make_task
   expect 0 "$RETORT" run task.rt --cpu x86-64 --set stage.learn.epochs=1 --set stage.imitate.epochs=1
