@@ -15,7 +15,7 @@ test_compiler_and_runtime_name_no_network() {
   [ -s names ] && fail_test "$(cat names)"
   # the search finds what is there to be found
   printf 'int x; /* as in BERT */\n' >comment.c
-  printf 'if (!strcmp(name, "bert_classifier")) return 1;\nint load_resnet(void);\nint Albert, vitality;\n' >code.c
+  printf 'if (!strcmp(name, "bert_classifier")) return 1;\nint load_resnet(void);\nint observed, vitality;\n' >code.c
   lines_with_names comment.c code.c >found
   [ "$(wc -l <found)" = 3 ] || fail_test "3 lines expected: $(cat found)"
 }
