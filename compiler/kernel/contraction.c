@@ -135,12 +135,13 @@ static const subscript *named(lowering *l, const subscript *s) {
   return subscript_of_value(l->b, value_register(l->b, number));
 }
 
-/* Units are blocks of rows of products, `blocks` of `size` rows for each product. */
-static void lower_units(lowering *l, const product *p, const subscript *when, const subscript *blocks,
-                        const subscript *size) {
+/* Units are blocks of rows of products, `blocks` of `size` rows for each product. With `switched` 0 at run time the
+ * products are there already. */
+static void lower_units(lowering *l, const product *p, const subscript *blocks, const subscript *size,
+                        const subscript *switched) {
   kernel_builder *b = l->b;
   const subscript *m = subscript_dim(b, p->m), *batch = subscript_dim(b, p->batch);
-  phase *made = builder_phase(b, when, subscript_multiply(b, batch, blocks), p->root->node->where);
+  phase *made = builder_phase(b, NULL, subscript_multiply(b, batch, blocks), p->root->node->where);
   lower_part_begin(l);
   blocks = named(l, blocks);
   size = named(l, size);
@@ -153,7 +154,7 @@ static void lower_units(lowering *l, const product *p, const subscript *when, co
   const subscript *first = named(l, subscript_binary(b, SUBSCRIPT_MINIMUM, subscript_multiply(b, at, size), m));
   const subscript *left = subscript_binary(b, SUBSCRIPT_SUBTRACT, m, first);
   const subscript *count = named(l, subscript_binary(b, SUBSCRIPT_MINIMUM, size, left));
-  lower_product(l, p, which, first, count);
+  lower_product(l, p, which, first, subscript_multiply(b, count, switched));
   l->row_work = dim_constant(builder_dims(b), 0);
   if (has_epilogue(l->g)) {
     const subscript *from = subscript_add(b, subscript_multiply(b, which, m), first);
@@ -173,28 +174,37 @@ static void lower_batch(lowering *l, const product *p) {
   const subscript *most = subscript_binary(b, SUBSCRIPT_DIVIDE, m, subscript_constant(b, BATCH_ROWS_LEAST));
   const subscript *blocks =
       subscript_binary(b, SUBSCRIPT_MAXIMUM, one, subscript_binary(b, SUBSCRIPT_MINIMUM, wanted, most));
-  lower_units(l, p, NULL, blocks, subscript_parts(b, m, blocks));
+  lower_units(l, p, blocks, subscript_parts(b, m, blocks), one);
 }
 
-static void lower_blocks(lowering *l, const product *p, const subscript *when) {
+/* By blocks where there are rows enough; else the product has the pool to itself before, and the blocks, one a thread,
+ * are left with the epilogue. */
+static void lower_blocks(lowering *l, const product *p) {
   kernel_builder *b = l->b;
   const subscript *m = subscript_dim(b, p->m), *threads = subscript_variable(b, VARIABLE_THREADS);
+  const subscript *one = subscript_constant(b, 1), *zero = subscript_constant(b, 0);
+  const subscript *large = subscript_multiply(b, threads, subscript_constant(b, ROWS_LEAST));
+  const subscript *missing = subscript_binary(b, SUBSCRIPT_SUBTRACT, large, m);
+  const subscript *enough = subscript_binary(b, SUBSCRIPT_SUBTRACT, one, missing);
+  enough = subscript_binary(b, SUBSCRIPT_MINIMUM, one, subscript_binary(b, SUBSCRIPT_MAXIMUM, zero, enough));
+  builder_phase(b, missing, NULL, p->root->node->where);
+  lower_product(l, p, NULL, zero, m);
   const subscript *fitting =
       subscript_binary(b, SUBSCRIPT_DIVIDE, subscript_constant(b, BLOCK_ELEMENTS), subscript_dim(b, p->n));
   const subscript *most = subscript_binary(b, SUBSCRIPT_MAXIMUM, subscript_constant(b, ROWS_LEAST), fitting);
   const subscript *each = subscript_parts(b, m, subscript_multiply(b, threads, most));
   const subscript *blocks = subscript_multiply(b, threads, each);
-  lower_units(l, p, when, blocks, subscript_parts(b, m, blocks));
+  lower_units(l, p, blocks, subscript_parts(b, m, blocks), enough);
 }
 
 /* The product with the pool to itself, then, if there is any, the epilogue over all threads. */
-static void lower_whole(lowering *l, const product *p, const subscript *when) {
+static void lower_whole(lowering *l, const product *p) {
   kernel_builder *b = l->b;
-  builder_phase(b, when, NULL, p->root->node->where);
+  builder_phase(b, NULL, NULL, p->root->node->where);
   lower_product(l, p, NULL, subscript_constant(b, 0), subscript_dim(b, p->m));
   if (!has_epilogue(l->g))
     return;
-  phase *made = builder_phase(b, when, l->rows, p->root->node->where);
+  phase *made = builder_phase(b, NULL, l->rows, p->root->node->where);
   lower_part_begin(l);
   lower_row_loop(l, subscript_variable(b, VARIABLE_BEGIN), subscript_variable(b, VARIABLE_END));
   lower_part_end(l);
@@ -207,19 +217,12 @@ static bool is_at_most(const dim *d, int64_t limit) {
 }
 
 void lower_contraction(lowering *l) {
-  kernel_builder *b = l->b;
   product p = describe(l, l->g->contraction);
   if (!dim_is_one(p.batch))
     lower_batch(l, &p);
   else if (!has_epilogue(l->g) || is_at_most(p.n, NARROW_RESULT) || is_at_most(p.m, 2 * ROWS_LEAST))
-    lower_whole(l, &p, NULL);
-  else {
-    const subscript *large =
-        subscript_multiply(b, subscript_variable(b, VARIABLE_THREADS), subscript_constant(b, ROWS_LEAST));
-    const subscript *missing = subscript_binary(b, SUBSCRIPT_SUBTRACT, large, subscript_dim(b, p.m));
-    const subscript *enough = subscript_binary(b, SUBSCRIPT_SUBTRACT, subscript_constant(b, 1), missing);
-    lower_blocks(l, &p, enough);
-    lower_whole(l, &p, missing);
-  }
+    lower_whole(l, &p);
+  else
+    lower_blocks(l, &p);
   lower_finish(l);
 }
