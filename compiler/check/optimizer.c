@@ -256,7 +256,7 @@ bool optimizer_elaborate(stage_build *b, bool output_gradients) {
     elaborate_error(e, o.optimizer->name_where, "optimizer '%s' has no function step", o.optimizer->name);
   s->about.states = NULL;
   s->about.state_count = 0;
-  bool good = diagnostics_error_count(e->diagnostics) == errors && run_steps(&o);
+  bool good = o.step && diagnostics_error_count(e->diagnostics) == errors && run_steps(&o);
   e->frame = NULL;
   return good && diagnostics_error_count(e->diagnostics) == errors;
 }

@@ -226,7 +226,7 @@ static void fuzz(fuzzer *f, shared *s, double seconds) {
 
 /* ---- the two processes ---- */
 
-static int report_crash(const shared *s, int status, const char *name, const char *path) {
+static void report_crash(const shared *s, int status, const char *name, const char *path) {
   FILE *file = fopen(path, "wb");
   if (file) {
     fwrite(s->data, 1, s->size, file);
@@ -237,7 +237,6 @@ static int report_crash(const shared *s, int status, const char *name, const cha
   else
     fprintf(stderr, "%s: an input ended the program", name);
   fprintf(stderr, " (run %ld); it is in %s\n", s->runs, path);
-  return 1;
 }
 
 int main(int count, char **arguments) {
@@ -266,10 +265,11 @@ int main(int count, char **arguments) {
   int status = 0;
   waitpid(child, &status, 0);
   if (status)
-    return report_crash(s, status, name, crash);
-  printf("%s: %ld inputs, %d given, %ld kept, no fault\n", name, s->runs, f->count, s->kept);
+    report_crash(s, status, name, crash);
+  else
+    printf("%s: %ld inputs, %d given, %ld kept, no fault\n", name, s->runs, f->count, s->kept);
   for (int i = 0; i < f->count; i++)
     free(f->pool[i].data);
   free(f);
-  return 0;
+  return status ? 1 : 0;
 }
