@@ -21,7 +21,6 @@ static void start_types(emitter *e) {
   e->type_sgemm = LLVMFunctionType(
       e->type_void, (LLVMTypeRef[]){i32, i32, i64, i64, i64, f32, p, i64, p, i64, f32, p, i64, i32}, 14, false);
   e->type_run = LLVMFunctionType(i32, (LLVMTypeRef[]){p, p}, 2, false);
-  e->type_scatter = LLVMFunctionType(e->type_void, (LLVMTypeRef[]){p, i64, i64, i64, p, i32, i64, p}, 8, false);
 }
 
 static unsigned metadata_kind(const emitter *e, const char *name) {
@@ -80,7 +79,6 @@ void emitter_start(emitter *e, arena *a, const char *name, const target *t) {
   e->parallel = LLVMAddFunction(e->module, "retort_parallel", e->type_parallel);
   e->sgemm = LLVMAddFunction(e->module, "retort_sgemm", e->type_sgemm);
   e->run = LLVMAddFunction(e->module, "retort_step_run", e->type_run);
-  e->scatter = LLVMAddFunction(e->module, "retort_scatter_add", e->type_scatter);
 }
 
 void emitter_finish(emitter *e) {

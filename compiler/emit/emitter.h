@@ -17,8 +17,8 @@ typedef struct emitter {
   LLVMDIBuilderRef debug;
   LLVMMetadataRef debug_unit;
   LLVMTypeRef type_void, type_bool, type_i8, type_i32, type_i64, type_f32, type_pointer;
-  LLVMTypeRef type_context, type_phase, type_parallel, type_sgemm, type_scatter, type_run;
-  LLVMValueRef parallel, sgemm, scatter, run; /* runtime/core's */
+  LLVMTypeRef type_context, type_phase, type_parallel, type_sgemm, type_run;
+  LLVMValueRef parallel, sgemm, run; /* runtime/core's */
   unsigned kind_access_group, kind_alias_scope, kind_noalias, kind_loop;
   LLVMMetadataRef access_group; /* of all accesses in independent innermost loops */
 } emitter;
@@ -83,6 +83,21 @@ LLVMValueRef emit_value(function *f, const value *v);
 LLVMValueRef emit_element(function *f, int buffer, const subscript *index);
 /* Tells LLVM with which accesses this load or store cannot interfere. */
 void emit_access(function *f, LLVMValueRef access, int buffer);
+
+/* ---- loop.c ---- */
+
+typedef struct emitted_loop {
+  LLVMBasicBlockRef before, body, end;
+  LLVMValueRef variable, from, to;
+} emitted_loop;
+
+/* if (from < to) { variable = from; do …, variable += step while (variable < to) }: guarded and rotated, as LLVM's loop
+ * passes want it. The builder is left in the body, then behind the loop. */
+emitted_loop emit_loop_begin(function *f, LLVMValueRef from, LLVMValueRef to, const char *name);
+/* `independent`: no iteration depends on another through accesses that emit_access marked in_independent_loop. */
+void emit_loop_end(function *f, const emitted_loop *l, int64_t increment, bool independent);
+
+void emit_scatter(function *f, const statement *s);
 
 /* ---- kernel.c ---- */
 

@@ -16,44 +16,16 @@ static bool is_innermost(const block *body) {
   return true;
 }
 
-/* Says to LLVM that the iterations of the loop do not depend on each other through memory. */
-static void mark_independent(emitter *e, LLVMValueRef latch) {
-  static const char name[] = "llvm.loop.parallel_accesses";
-  LLVMMetadataRef accesses[] = {LLVMMDStringInContext2(e->context, name, sizeof name - 1), e->access_group};
-  /* The first operand of a loop's node is the node itself. */
-  LLVMMetadataRef itself = LLVMTemporaryMDNode(e->context, NULL, 0);
-  LLVMMetadataRef parts[] = {itself, LLVMMDNodeInContext2(e->context, accesses, 2)};
-  LLVMMetadataRef loop = LLVMMDNodeInContext2(e->context, parts, 2);
-  LLVMMetadataReplaceAllUsesWith(itself, loop);
-  LLVMSetMetadata(latch, e->kind_loop, LLVMMetadataAsValue(e->context, loop));
-}
-
-/* if (from < to) { i = from; do body, i += step while (i < to) } */
 static void emit_loop(function *f, const statement *s) {
-  emitter *e = f->e;
-  LLVMBuilderRef b = e->builder;
   LLVMValueRef from = emit_subscript(f, s->loop.from), to = emit_subscript(f, s->loop.to);
-  LLVMBasicBlockRef before = LLVMGetInsertBlock(b);
-  LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(e->context, f->value, "loop");
-  LLVMBasicBlockRef end = LLVMAppendBasicBlockInContext(e->context, f->value, "end");
-  LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, from, to, ""), body, end);
-  LLVMPositionBuilderAtEnd(b, body);
-  LLVMValueRef i = LLVMBuildPhi(b, e->type_i64, arena_print(e->arena, "i%d", s->loop.variable));
-  f->variables[s->loop.variable] = i;
-
+  emitted_loop l = emit_loop_begin(f, from, to, arena_print(f->e->arena, "i%d", s->loop.variable));
+  f->variables[s->loop.variable] = l.variable;
   bool independent = s->loop.independent && is_innermost(&s->loop.body);
   f->in_independent_loop = independent;
   emit_block(f, &s->loop.body);
   f->in_independent_loop = false;
-
   function_set_line(f, s->where);
-  LLVMValueRef next = LLVMBuildNSWAdd(b, i, emitter_integer(e, s->loop.step), "");
-  LLVMAddIncoming(i, (LLVMValueRef[]){from, next}, (LLVMBasicBlockRef[]){before, LLVMGetInsertBlock(b)}, 2);
-  LLVMValueRef latch = LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, next, to, ""), body, end);
-  if (independent)
-    mark_independent(e, latch);
-  LLVMMoveBasicBlockAfter(end, LLVMGetInsertBlock(b));
-  LLVMPositionBuilderAtEnd(b, end);
+  emit_loop_end(f, &l, s->loop.step, independent);
 }
 
 /* ---- other statements ---- */
@@ -104,16 +76,6 @@ static void emit_matmul(function *f, const statement *s) {
                               stride[2],
                               threads};
   LLVMBuildCall2(e->builder, e->type_sgemm, e->sgemm, arguments, sizeof arguments / sizeof *arguments, "");
-}
-
-static void emit_scatter(function *f, const statement *s) {
-  emitter *e = f->e;
-  bool wide = f->kernel->buffers[s->scatter.indices].dtype == DTYPE_I64;
-  LLVMValueRef arguments[] = {function_buffer(f, s->scatter.out),     emit_subscript(f, s->scatter.from),
-                              emit_subscript(f, s->scatter.to),       emit_subscript(f, s->scatter.width),
-                              function_buffer(f, s->scatter.indices), LLVMConstInt(e->type_i32, wide, false),
-                              emit_subscript(f, s->scatter.count),    function_buffer(f, s->scatter.updates)};
-  LLVMBuildCall2(e->builder, e->type_scatter, e->scatter, arguments, sizeof arguments / sizeof *arguments, "");
 }
 
 static void emit_statement(function *f, const statement *s) {

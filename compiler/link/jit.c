@@ -18,7 +18,6 @@ static const struct runtime_symbol {
     {"retort_step_run", (void (*)(void))retort_step_run},
     {"retort_parallel", (void (*)(void))retort_parallel},
     {"retort_sgemm", (void (*)(void))retort_sgemm},
-    {"retort_scatter_add", (void (*)(void))retort_scatter_add},
 };
 enum { RUNTIME_SYMBOL_COUNT = sizeof runtime_symbols / sizeof *runtime_symbols };
 

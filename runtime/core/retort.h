@@ -138,11 +138,6 @@ void retort_sgemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_
                   int64_t a_stride, const float *b, int64_t b_stride, float beta, float *c, int64_t c_stride,
                   int threads);
 
-/* out[v,:] for v in [begin, end) = sum over i with index[i] == v, in order of i, of updates[i,:]; others zero. index is
- * i32 or i64. */
-void retort_scatter_add(float *out, int64_t begin, int64_t end, int64_t width, const void *index, int index_is_i64,
-                        int64_t count, const float *updates);
-
 /* Philox 4x32-10 (Salmon et al., SC 2011): the uniform number in [0,1) with 24 bits at `position` of `site` under
  * key[0] = seed, key[1] = step. counter = (position / 4, step low, site, step high), key = seed; word position % 4.
  * Emitted code inlines the same. */

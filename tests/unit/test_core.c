@@ -106,21 +106,6 @@ static void philox_gives_the_published_numbers(void **state) {
   }
 }
 
-static void scatter_adds_in_order_and_zeroes_the_rest(void **state) {
-  (void)state;
-  const int32_t narrow[] = {2, 0, 2, 3};
-  const int64_t wide[] = {2, 0, 2, 3};
-  const float updates[] = {1, 2, 3, 4, 5, 6, 7, 8};
-  const float expected[] = {3, 4, 0, 0, 6, 8, 7, 8};
-  for (int is_i64 = 0; is_i64 < 2; is_i64++) {
-    float out[8] = {9, 9, 9, 9, 9, 9, 9, 9};
-    retort_scatter_add(out, 0, 3, 2, is_i64 ? (const void *)wide : narrow, is_i64, 4, updates);
-    assert_float_equal(out[6], 9, 0);
-    retort_scatter_add(out, 3, 4, 2, is_i64 ? (const void *)wide : narrow, is_i64, 4, updates);
-    assert_memory_equal(out, expected, sizeof out);
-  }
-}
-
 static void sizes_are_polynomials(void **state) {
   (void)state;
   const int64_t dims[] = {3, -7};
@@ -153,7 +138,6 @@ int main(void) {
       cmocka_unit_test(sgemm_equals_the_sum),
       cmocka_unit_test(sgemm_leaves_the_thread_count),
       cmocka_unit_test(philox_gives_the_published_numbers),
-      cmocka_unit_test(scatter_adds_in_order_and_zeroes_the_rest),
       cmocka_unit_test(sizes_are_polynomials),
       cmocka_unit_test(buffers_share_memory_by_lifetime),
   };
