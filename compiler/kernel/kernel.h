@@ -216,10 +216,8 @@ step *step_create(const graph *g);
  */
 void step_print(const step *s, text *to);
 void step_print_memory(const step *s, text *to);
-/* One kernel; buffers are p0, p1, …, loop variables i5, i6, …, registers r0, r1, … */
+/* One kernel; buffers are p0, p1, …, loop variables i5, i6, …, registers r0, r1, …, sizes that occur more than once
+ * n0, n1, … */
 void kernel_print(const kernel *k, text *to);
-/* `i5 * 312 + i6` and `exp(p0[i5])`. */
-void subscript_print(const subscript *i, text *to);
-void value_print(const value *v, text *to);
 
 #endif

@@ -1,257 +1,154 @@
 /* Kernels and steps as text, for people, and to find equal kernels. */
-#include "compiler/kernel/kernel.h"
-#include <math.h>
-
-static void print_binary(const subscript *i, const char *sign, text *to) {
-  text_add(to, "(");
-  subscript_print(i->a, to);
-  text_add(to, " %s ", sign);
-  subscript_print(i->b, to);
-  text_add(to, ")");
-}
-
-static void print_function(const subscript *i, const char *name, text *to) {
-  text_add(to, "%s(", name);
-  subscript_print(i->a, to);
-  text_add(to, ", ");
-  subscript_print(i->b, to);
-  text_add(to, ")");
-}
-
-static void print_variable(int number, text *to) {
-  static const char *const names[] = {[VARIABLE_BEGIN] = "begin",
-                                      [VARIABLE_END] = "end",
-                                      [VARIABLE_WORKER] = "worker",
-                                      [VARIABLE_THREADS] = "threads",
-                                      [VARIABLE_PARTS] = "parts"};
-  if (number < VARIABLE_FIRST_LOOP)
-    text_add(to, "%s", names[number]);
-  else
-    text_add(to, "i%d", number);
-}
-
-static void print_dim(const dim *d, text *to) {
-  bool alone = dim_as_symbol(d) != NULL;
-  text_add(to, "%s", alone ? "" : "(");
-  dim_print(d, to);
-  text_add(to, "%s", alone ? "" : ")");
-}
-
-void subscript_print(const subscript *i, text *to) {
-  switch (i->kind) {
-  case SUBSCRIPT_CONSTANT:
-    text_add(to, "%lld", (long long)i->constant);
-    break;
-  case SUBSCRIPT_DIM:
-    print_dim(i->dim, to);
-    break;
-  case SUBSCRIPT_SIZE:
-    text_add(to, "size%d", i->number);
-    break;
-  case SUBSCRIPT_VARIABLE:
-    print_variable(i->number, to);
-    break;
-  case SUBSCRIPT_ADD:
-    print_binary(i, "+", to);
-    break;
-  case SUBSCRIPT_SUBTRACT:
-    print_binary(i, "-", to);
-    break;
-  case SUBSCRIPT_MULTIPLY:
-    print_binary(i, "*", to);
-    break;
-  case SUBSCRIPT_DIVIDE:
-    print_binary(i, "/", to);
-    break;
-  case SUBSCRIPT_REMAINDER:
-    print_binary(i, "%", to);
-    break;
-  case SUBSCRIPT_MINIMUM:
-    print_function(i, "min", to);
-    break;
-  case SUBSCRIPT_MAXIMUM:
-    print_function(i, "max", to);
-    break;
-  case SUBSCRIPT_VALUE:
-    value_print(i->value, to);
-    break;
-  }
-}
-
-static void print_number(double number, text *to) {
-  if (isnan(number))
-    text_add(to, "nan");
-  else if (isinf(number))
-    text_add(to, number < 0 ? "-inf" : "inf");
-  else
-    text_add(to, "%.17g", number);
-}
-
-static void print_operation(const value *v, text *to) {
-  if (v->op == OP_cast)
-    text_add(to, "%s(", dtype_name(v->dtype));
-  else
-    text_add(to, "%s(", op_describe(v->op)->name);
-  for (int i = 0; i < v->operand_count; i++) {
-    text_add(to, "%s", i ? ", " : "");
-    value_print(v->operands[i], to);
-  }
-  text_add(to, ")");
-}
-
-void value_print(const value *v, text *to) {
-  switch (v->kind) {
-  case VALUE_NUMBER:
-    print_number(v->number_value, to);
-    break;
-  case VALUE_LOAD:
-    text_add(to, "p%d[", v->buffer);
-    subscript_print(v->index, to);
-    text_add(to, "]");
-    break;
-  case VALUE_REGISTER:
-    text_add(to, "r%d", v->number);
-    break;
-  case VALUE_OP:
-    print_operation(v, to);
-    break;
-  case VALUE_INDEX:
-    text_add(to, "%s(", dtype_name(v->dtype));
-    subscript_print(v->index, to);
-    text_add(to, ")");
-    break;
-  case VALUE_IN_RANGE:
-    text_add(to, "inside(");
-    subscript_print(v->index, to);
-    text_add(to, ", ");
-    subscript_print(v->limit, to);
-    text_add(to, ")");
-    break;
-  case VALUE_RANDOM:
-    text_add(to, "random(p%d, size%d, ", v->buffer, v->number);
-    subscript_print(v->index, to);
-    text_add(to, ")");
-    break;
-  }
-}
+#include "compiler/kernel/print.h"
 
 /* ---- statements ---- */
 
-static void print_block(const block *b, int depth, text *to);
+static void print_block(printer *p, const block *b, int depth);
 
-static void print_matrix(const matrix *m, text *to) {
-  text_add(to, "p%d%s[", m->buffer, m->transposed ? ".T" : "");
-  subscript_print(m->offset, to);
-  text_add(to, "; ");
-  subscript_print(m->stride, to);
-  text_add(to, "]");
+static void print_matrix(printer *p, const matrix *m) {
+  text_add(p->to, "p%d%s[", m->buffer, m->transposed ? ".T" : "");
+  print_subscript(p, m->offset);
+  text_add(p->to, "; ");
+  print_subscript(p, m->stride);
+  text_add(p->to, "]");
 }
 
-static void print_matmul(const statement *s, text *to) {
-  print_matrix(&s->matmul.c, to);
-  text_add(to, " = ");
-  if (s->matmul.beta != 0)
-    text_add(to, "%.17g * itself + ", s->matmul.beta);
-  if (s->matmul.alpha != 1)
-    text_add(to, "%.17g * ", s->matmul.alpha);
-  print_matrix(&s->matmul.a, to);
-  text_add(to, " @ ");
-  print_matrix(&s->matmul.b, to);
-  text_add(to, "  m ");
-  subscript_print(s->matmul.m, to);
-  text_add(to, ", n ");
-  subscript_print(s->matmul.n, to);
-  text_add(to, ", k ");
-  subscript_print(s->matmul.k, to);
+static void print_matmul(printer *p, const statement *s) {
+  print_matrix(p, &s->matmul.c);
+  text_add(p->to, " = ");
+  if (s->matmul.beta != 0) {
+    print_number(p, s->matmul.beta);
+    text_add(p->to, " * itself + ");
+  }
+  if (s->matmul.alpha != 1) {
+    print_number(p, s->matmul.alpha);
+    text_add(p->to, " * ");
+  }
+  print_matrix(p, &s->matmul.a);
+  text_add(p->to, " @ ");
+  print_matrix(p, &s->matmul.b);
+  text_add(p->to, "  m ");
+  print_subscript(p, s->matmul.m);
+  text_add(p->to, ", n ");
+  print_subscript(p, s->matmul.n);
+  text_add(p->to, ", k ");
+  print_subscript(p, s->matmul.k);
 }
 
-static void print_scatter(const statement *s, text *to) {
-  text_add(to, "p%d rows ", s->scatter.out);
-  subscript_print(s->scatter.from, to);
-  text_add(to, " .. ");
-  subscript_print(s->scatter.to, to);
-  text_add(to, " of ");
-  subscript_print(s->scatter.width, to);
-  text_add(to, " = sums of p%d by p%d, ", s->scatter.updates, s->scatter.indices);
-  subscript_print(s->scatter.count, to);
+static void print_scatter(printer *p, const statement *s) {
+  text_add(p->to, "p%d rows ", s->scatter.out);
+  print_subscript(p, s->scatter.from);
+  text_add(p->to, " .. ");
+  print_subscript(p, s->scatter.to);
+  text_add(p->to, " of ");
+  print_subscript(p, s->scatter.width);
+  text_add(p->to, " = sums of p%d by p%d, ", s->scatter.updates, s->scatter.indices);
+  print_subscript(p, s->scatter.count);
 }
 
-static void print_loop(const statement *s, int depth, text *to) {
-  text_add(to, "for i%d in ", s->loop.variable);
-  subscript_print(s->loop.from, to);
-  text_add(to, " .. ");
-  subscript_print(s->loop.to, to);
+static void print_loop(printer *p, const statement *s, int depth) {
+  text_add(p->to, "for i%d in ", s->loop.variable);
+  print_subscript(p, s->loop.from);
+  text_add(p->to, " .. ");
+  print_subscript(p, s->loop.to);
   if (s->loop.step != 1)
-    text_add(to, " step %lld", (long long)s->loop.step);
-  text_add(to, "%s {\n", s->loop.independent ? " vector" : "");
-  print_block(&s->loop.body, depth + 1, to);
-  text_add(to, "%*s}", 2 * depth, "");
+    text_add(p->to, " step %lld", (long long)s->loop.step);
+  text_add(p->to, "%s {\n", s->loop.independent ? " vector" : "");
+  print_block(p, &s->loop.body, depth + 1);
+  text_add(p->to, "%*s}", 2 * depth, "");
 }
 
-static void print_statement(const statement *s, int depth, text *to) {
-  text_add(to, "%*s", 2 * depth, "");
+static void print_statement(printer *p, const statement *s, int depth) {
+  text_add(p->to, "%*s", 2 * depth, "");
   switch (s->kind) {
   case STATEMENT_LOOP:
-    print_loop(s, depth, to);
+    print_loop(p, s, depth);
     break;
   case STATEMENT_SET:
-    text_add(to, "r%d = ", s->reg.number);
-    value_print(s->reg.value, to);
+    text_add(p->to, "r%d = ", s->reg.number);
+    print_value(p, s->reg.value);
     break;
   case STATEMENT_ACCUMULATE:
-    text_add(to, "r%d %s= ", s->reg.number, op_describe(s->reg.op)->name);
-    value_print(s->reg.value, to);
+    text_add(p->to, "r%d %s= ", s->reg.number, operation_sign(s->reg.op));
+    print_value(p, s->reg.value);
     break;
   case STATEMENT_STORE:
-    text_add(to, "p%d[", s->store.buffer);
-    subscript_print(s->store.index, to);
-    text_add(to, "] = ");
-    value_print(s->store.value, to);
+    text_add(p->to, "p%d[", s->store.buffer);
+    print_subscript(p, s->store.index);
+    text_add(p->to, "] = ");
+    print_value(p, s->store.value);
     break;
   case STATEMENT_MATMUL:
-    print_matmul(s, to);
+    print_matmul(p, s);
     break;
   case STATEMENT_SCATTER:
-    print_scatter(s, to);
+    print_scatter(p, s);
     break;
   }
-  text_add(to, "\n");
+  text_add(p->to, "\n");
 }
 
-static void print_block(const block *b, int depth, text *to) {
+static void print_block(printer *p, const block *b, int depth) {
   for (int i = 0; i < b->count; i++)
-    print_statement(b->statements[i], depth, to);
+    print_statement(p, b->statements[i], depth);
 }
 
-static void print_phase(const phase *p, text *to) {
-  if (p->extent) {
-    text_add(to, "  parallel ");
-    subscript_print(p->extent, to);
-    text_add(to, " work ");
-    subscript_print(p->work, to);
+static void print_phase(printer *p, const phase *run) {
+  if (run->extent) {
+    text_add(p->to, "  parallel ");
+    print_subscript(p, run->extent);
+    text_add(p->to, " work ");
+    print_subscript(p, run->work);
   } else
-    text_add(to, "  serial");
-  if (p->when) {
-    text_add(to, " when ");
-    subscript_print(p->when, to);
-    text_add(to, " > 0");
+    text_add(p->to, "  serial");
+  if (run->when) {
+    text_add(p->to, " when ");
+    print_subscript(p, run->when);
+    text_add(p->to, " > 0");
   }
-  text_add(to, " {\n");
-  print_block(&p->body, 2, to);
-  text_add(to, "  }\n");
+  text_add(p->to, " {\n");
+  print_block(p, &run->body, 2);
+  text_add(p->to, "  }\n");
+}
+
+/* Parameters, folded at a width that people read. */
+static void print_buffers(const kernel *k, text *to) {
+  enum { WIDTH = 100 };
+  size_t line = to->length;
+  while (line > 0 && to->data[line - 1] != '\n')
+    line--;
+  text_add(to, "(");
+  for (int i = 0; i < k->buffer_count; i++) {
+    bool folded = to->length - line > WIDTH;
+    if (folded)
+      line = to->length;
+    text_add(to, "%s%s%s p%d",
+             i == 0   ? ""
+             : folded ? ",\n    "
+                      : ", ",
+             k->buffers[i].written ? "" : "const ", dtype_name(k->buffers[i].dtype), i);
+  }
+  text_add(to, ")");
+}
+
+static void print_phases(printer *p, const kernel *k) {
+  for (int i = 0; i < k->phase_count; i++)
+    print_phase(p, &k->phases[i]);
 }
 
 void kernel_print(const kernel *k, text *to) {
-  text_add(to, "(");
-  for (int i = 0; i < k->buffer_count; i++)
-    text_add(to, "%s%s%s p%d", i ? ", " : "", k->buffers[i].written ? "" : "const ", dtype_name(k->buffers[i].dtype),
-             i);
-  text_add(to, ")");
+  print_buffers(k, to);
   for (int i = 0; i < k->size_count; i++)
     text_add(to, " size%d", i);
   text_add(to, " {\n");
-  for (int i = 0; i < k->phase_count; i++)
-    print_phase(&k->phases[i], to);
+  text counted = {0};
+  printer p = {.to = &counted, .counting = true};
+  print_phases(&p, k);
+  text_free(&counted);
+  p.to = to;
+  print_common_sizes(&p);
+  print_phases(&p, k);
+  printer_free(&p);
   text_add(to, "}\n");
 }
 
