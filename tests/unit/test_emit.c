@@ -297,6 +297,129 @@ static void loops_are_vector_code(void **state) {
   arena_destroy(a);
 }
 
+/* ---- whole graphs ---- */
+
+static void emit_graph(arena *a, const graph *g, const char *cpu, emit_form form, text *to) {
+  const char *error = NULL;
+  target *t = target_create(a, cpu, &error);
+  assert_non_null(t);
+  error = emit_step(a, step_create(g), t, form, to);
+  if (error)
+    fail_msg("%s", error);
+  target_destroy(t);
+}
+
+/* What training is made of, each on a last axis of 256: layer norm, softmax, GELU, Adam. */
+static const char *const loops[] = {
+    "graph layer_norm {\n"
+    "  dim B\n"
+    "  %0 = input data f32[B, 256] \"x\"\n"
+    "  %1 = input weight f32[256] \"scale\"\n"
+    "  %2 = reduce_sum f32[B, 1] %0 axes [1]\n"
+    "  %3 = constant f32[] 0.00390625\n"
+    "  %4 = mul f32[B, 1] %2 %3\n"
+    "  %5 = expand f32[B, 256] %4\n"
+    "  %6 = sub f32[B, 256] %0 %5\n"
+    "  %7 = mul f32[B, 256] %6 %6\n"
+    "  %8 = reduce_sum f32[B, 1] %7 axes [1]\n"
+    "  %9 = mul f32[B, 1] %8 %3\n"
+    "  %10 = rsqrt f32[B, 1] %9\n"
+    "  %11 = expand f32[B, 256] %10\n"
+    "  %12 = mul f32[B, 256] %6 %11\n"
+    "  %13 = reshape f32[1, 256] %1\n"
+    "  %14 = expand f32[B, 256] %13\n"
+    "  %15 = mul f32[B, 256] %12 %14\n"
+    "  output \"y\" %15\n"
+    "}\n",
+    "graph softmax {\n"
+    "  dim B\n"
+    "  %0 = input data f32[B, 256] \"x\"\n"
+    "  %1 = reduce_max f32[B, 1] %0 axes [1]\n"
+    "  %2 = expand f32[B, 256] %1\n"
+    "  %3 = sub f32[B, 256] %0 %2\n"
+    "  %4 = exp f32[B, 256] %3\n"
+    "  %5 = reduce_sum f32[B, 1] %4 axes [1]\n"
+    "  %6 = expand f32[B, 256] %5\n"
+    "  %7 = div f32[B, 256] %4 %6\n"
+    "  output \"y\" %7\n"
+    "}\n",
+    "graph gelu {\n"
+    "  dim B\n"
+    "  %0 = input data f32[B, 256] \"x\"\n"
+    "  %1 = constant f32[] 0.70710678118654757\n"
+    "  %2 = mul f32[B, 256] %0 %1\n"
+    "  %3 = erf f32[B, 256] %2\n"
+    "  %4 = constant f32[] 1\n"
+    "  %5 = add f32[B, 256] %3 %4\n"
+    "  %6 = mul f32[B, 256] %0 %5\n"
+    "  output \"y\" %6\n"
+    "}\n",
+    "graph adam {\n"
+    "  %0 = input state f32[1000, 256] \"weight\"\n"
+    "  %1 = input state f32[1000, 256] \"mean\"\n"
+    "  %2 = input state f32[1000, 256] \"square\"\n"
+    "  %3 = input data f32[1000, 256] \"gradient\"\n"
+    "  %4 = constant f32[] 0.90000000000000002\n"
+    "  %5 = mul f32[1000, 256] %1 %4\n"
+    "  %6 = add f32[1000, 256] %5 %3\n"
+    "  %7 = mul f32[1000, 256] %3 %3\n"
+    "  %8 = mul f32[1000, 256] %2 %4\n"
+    "  %9 = add f32[1000, 256] %8 %7\n"
+    "  %10 = sqrt f32[1000, 256] %9\n"
+    "  %11 = div f32[1000, 256] %6 %10\n"
+    "  %12 = sub f32[1000, 256] %0 %11\n"
+    "  update \"weight\" %12\n"
+    "  update \"mean\" %6\n"
+    "  update \"square\" %9\n"
+    "}\n",
+};
+
+/* Every call is one of the runtime's or of this code's own functions. */
+static void assert_no_library_calls(const char *assembly, const char *graph_name) {
+  for (const char *call = assembly; (call = strstr(call, "\tcallq\t")) != NULL;) {
+    call += strlen("\tcallq\t");
+    if (*call != '*' && strncmp(call, "retort_", 7) != 0 && strncmp(call, graph_name, strlen(graph_name)) != 0)
+      fail_msg("a call of %.40s", call);
+  }
+}
+
+static void training_is_vector_code_of_full_width(void **state) {
+  (void)state;
+  static const char *const widest[][3] = {
+      {"x86-64-v4", "%zmm", "vmulps"}, {"haswell", "%ymm", "vmulps"}, {"x86-64", "%xmm", "mulps"}};
+  arena *a = arena_create();
+  for (size_t i = 0; i < sizeof loops / sizeof *loops; i++)
+    for (int c = 0; c < 3; c++) {
+      const char *error = NULL;
+      const graph *g = graph_parse(a, loops[i], strlen(loops[i]), &error);
+      if (!g)
+        fail_msg("%s", error);
+      text assembly = {0};
+      emit_graph(a, g, widest[c][0], EMIT_ASSEMBLY, &assembly);
+      assert_non_null(strstr(assembly.data, widest[c][1]));
+      assert_non_null(strstr(assembly.data, widest[c][2]));
+      assert_no_library_calls(assembly.data, g->name);
+      text_free(&assembly);
+    }
+  arena_destroy(a);
+}
+
+static void debug_lines_are_the_sources(void **state) {
+  (void)state;
+  arena *a = arena_create();
+  const source_file *file = source_from_text(a, "models/layer.rt", "", 0);
+  graph *g = graph_create(a, dim_table_create(a), "lines");
+  shape s = {.rank = 1, .dims = {dim_named(g->dims, "N")}};
+  node *x = graph_input(g, INPUT_DATA, "x", DTYPE_F32, s, (span){file, 3, 5, 3, 6});
+  graph_output_add(g, "y", graph_unary(g, OP_exp, x, (span){file, 1234, 7, 1234, 9}));
+  text printed = {0};
+  emit_graph(a, g, NULL, EMIT_ASSEMBLY, &printed);
+  assert_non_null(strstr(printed.data, "\"models\" \"layer.rt\""));
+  assert_non_null(strstr(printed.data, "1234 7"));
+  text_free(&printed);
+  arena_destroy(a);
+}
+
 static void unknown_cpus_are_refused(void **state) {
   (void)state;
   arena *a = arena_create();
@@ -308,10 +431,9 @@ static void unknown_cpus_are_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(softmax_on_every_cpu),
-      cmocka_unit_test(phases_run_in_order),
-      cmocka_unit_test(loops_are_vector_code),
-      cmocka_unit_test(unknown_cpus_are_refused),
+      cmocka_unit_test(softmax_on_every_cpu),        cmocka_unit_test(phases_run_in_order),
+      cmocka_unit_test(loops_are_vector_code),       cmocka_unit_test(training_is_vector_code_of_full_width),
+      cmocka_unit_test(debug_lines_are_the_sources), cmocka_unit_test(unknown_cpus_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
