@@ -197,6 +197,20 @@ static node *axes_mask(elaborator *e, const node *x, ragged_axes r, unsigned bit
   return all;
 }
 
+unsigned ragged_filled(elaborator *e, const node *x, double filler) {
+  const node_record *r = record_of(e, x);
+  return r->filler == filler ? r->filled : 0;
+}
+
+void ragged_note_filled(elaborator *e, const node *x, unsigned bits, double filler) {
+  node_record *r = record_of(e, x);
+  r->filled = 0;
+  for (int i = 0; i < RANK_MAX; i++)
+    if (r->axes.rows[i] >= 0 && (bits >> i & 1))
+      r->filled |= 1u << i;
+  r->filler = filler;
+}
+
 node *ragged_fill(elaborator *e, node *x, unsigned bits, double filler, span where) {
   node_record record = *record_of(e, x);
   bits &= (1u << RANK_MAX) - 1;
@@ -209,7 +223,8 @@ node *ragged_fill(elaborator *e, node *x, unsigned bits, double filler, span whe
   node *mask = graph_broadcast(g, axes_mask(e, x, record.axes, bits, where), x->shape, where);
   node *other = graph_constant(g, filler, x->dtype, (shape){0}, where);
   node *filled = graph_where(g, mask, x, other, where);
-  *record_of(e, filled) = (node_record){.known = true, .axes = record.axes, .filled = bits, .filler = filler};
+  ragged_set(e, filled, record.axes);
+  ragged_note_filled(e, filled, bits, filler);
   return filled;
 }
 

@@ -340,7 +340,7 @@ static node *guard_divisor(pointwise_call *c, shape s, ragged_axes result) {
 static void guard_padding(pointwise_call *c, shape s, ragged_axes result) {
   switch ((int)c->op) {
   case OP_exp:
-    c->nodes[0] = ragged_fill(c->e, c->nodes[0], axes_to_guard(c->e, c->nodes[0]), 0, c->where);
+    c->nodes[0] = ragged_fill(c->e, c->nodes[0], axes_to_guard(c->e, c->nodes[0]), -INFINITY, c->where);
     return;
   case OP_log:
   case OP_sqrt:
@@ -354,6 +354,42 @@ static void guard_padding(pointwise_call *c, shape s, ragged_axes result) {
     return;
   default:
     return;
+  }
+}
+
+/* The axes, of the result, whose padding holds zeros in an operand. */
+static unsigned operand_zeros(const pointwise_call *c, int index, int rank) {
+  const node *x = c->nodes[index];
+  if (x->op == OP_constant && x->attributes.number == 0)
+    return ~0u;
+  return ragged_filled(c->e, x, 0) << (rank - x->shape.rank);
+}
+
+/* The axes whose padding then holds zeros: so e^x, where x is -inf in padding, needs no further mask in a sum, and
+ * neither does its quotient in a product. */
+static unsigned result_zeros(const pointwise_call *c, int rank) {
+  switch ((int)c->op) {
+  case OP_exp:
+    return ragged_filled(c->e, c->nodes[0], -INFINITY);
+  case OP_mul:
+    return operand_zeros(c, 0, rank) | operand_zeros(c, 1, rank);
+  case OP_add:
+  case OP_sub:
+  case OP_maximum:
+  case OP_minimum:
+    return operand_zeros(c, 0, rank) & operand_zeros(c, 1, rank);
+  case OP_where:
+    return operand_zeros(c, 1, rank) & operand_zeros(c, 2, rank);
+  case OP_div:
+  case OP_neg:
+  case OP_abs:
+  case OP_tanh:
+  case OP_erf:
+  case OP_sin:
+  case OP_stop_gradient:
+    return operand_zeros(c, 0, rank);
+  default:
+    return 0;
   }
 }
 
@@ -375,6 +411,7 @@ node *tensor_pointwise(elaborator *e, scope *around, op o, const char *what, int
     return NULL;
   ragged = ragged_join(e, s, ragged, count, c.nodes);
   guard_padding(&c, s, ragged);
+  unsigned zeros = c.nodes[0] && c.nodes[count - 1] && (count < 2 || c.nodes[1]) ? result_zeros(&c, s.rank) : 0;
   for (int i = 0; i < count; i++) {
     if (c.nodes[i] && c.nodes[i]->shape.rank > 0)
       c.nodes[i] = tensor_broadcast(e, c.nodes[i], s, where);
@@ -382,8 +419,10 @@ node *tensor_pointwise(elaborator *e, scope *around, op o, const char *what, int
       return NULL;
   }
   node *n = tensor_make(e, o, count, c.nodes, NULL, DTYPE_F32, NULL, where);
-  if (n)
+  if (n) {
     ragged_set(e, n, ragged);
+    ragged_note_filled(e, n, zeros, 0);
+  }
   return n;
 }
 

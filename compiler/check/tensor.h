@@ -97,6 +97,9 @@ ragged_axes ragged_join(elaborator *e, shape s, ragged_axes r, int count, node *
 unsigned ragged_to_mask(ragged_axes r, unsigned mixed);
 /* where(real, x, filler) for the ragged axes in `bits`; x itself when there are none. */
 node *ragged_fill(elaborator *e, node *x, unsigned bits, double filler, span where);
+/* Bits of the ragged axes whose padding is known to hold `filler`; and notes that it is so. */
+unsigned ragged_filled(elaborator *e, const node *x, double filler);
+void ragged_note_filled(elaborator *e, const node *x, unsigned bits, double filler);
 /* x as another node, ragged as r says. */
 node *ragged_view(elaborator *e, node *x, ragged_axes r, span where);
 /* Where the ragged axes `kept` of x are reached by any row when their rows, among `reduced`, are: false behind the
