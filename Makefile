@@ -73,6 +73,14 @@ $(BUILD)/tests/fuzz/fuzz.o: override SANITIZE := $(filter-out $(COVERAGE),$(SANI
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/fuzz.o $(COMPILER_LIB) $(RUNTIME_LIB) $(CORE_LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(RUNTIME_LIBS)
 
+# A product: a model's object, its header and a C program, linked without LLVM.
+DEPLOY = $(BUILD)/deploy/deploy
+$(DEPLOY): examples/deploy.c examples/demo.rt $(BUILD)/retort $(CORE_LIB)
+	@mkdir -p $(@D)
+	$(BUILD)/retort build examples/demo.rt --model student -o $(@D)/student
+	$(CC) -std=c17 -O2 -Wall -Wextra -Werror -I$(@D) -Iruntime/core -o $@ $< $(@D)/student.o $(CORE_LIB) -fopenmp $(CORE_LIBS) $(SANITIZE)
+
+deploy: $(DEPLOY)
 fuzz-programs: $(FUZZ)
 unit-programs: $(UNIT)
 reference-program: $(REFERENCE)
@@ -127,6 +135,6 @@ check-format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all libs fuzz fuzz-programs unit unit-programs reference-program packages demo test bench install check-sanitize format check-format clean
+.PHONY: all libs deploy fuzz fuzz-programs unit unit-programs reference-program packages demo test bench install check-sanitize format check-format clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
