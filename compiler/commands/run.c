@@ -173,12 +173,16 @@ static int run_checked(run_state *r, failure *f) {
   }
   interrupt_catch();
   int status = run_experiment(r, f);
+  failure table = {0}; /* the run's own results are kept all the same */
+  if (fflush(stdout) || ferror(stdout))
+    fail(&table, "cannot write the table: %s", strerror(errno));
   if (r->output)
     status = end_output(r, status, f);
-  if (status == STATUS_DONE && (fflush(stdout) || ferror(stdout))) {
-    fail(f, "cannot write the table: %s", strerror(errno));
+  if (table.text && status == STATUS_DONE) {
+    fail(f, "%s", table.text);
     status = STATUS_OUTPUT_FAILED;
   }
+  failure_free(&table);
   if (status == STATUS_INTERRUPTED)
     progress_say(r->progress, "interrupted");
   interrupt_release();
