@@ -68,3 +68,13 @@ experiment task {
 }
 RT
 }
+
+# Sets $unprivileged to what runs a command as a user whom permissions hold back: nothing, unless this is root.
+as_user_without_rights() {
+  unprivileged=
+  [ "$(id -u)" = 0 ] || return 0
+  command -v setpriv >/dev/null || skip_test "root may do everything, and there is no setpriv"
+  unprivileged="setpriv --reuid 65534 --regid 65534 --clear-groups"
+  chmod 755 . ..
+  $unprivileged "$RETORT" --version >/dev/null 2>&1 || skip_test "the program cannot be run by another user"
+}

@@ -64,8 +64,9 @@ test_missing_data() {
 test_unreadable_data() {
   make_task
   chmod 000 train.tsv
-  [ ! -r train.tsv ] || skip_test "this user may read everything"
-  refused 3 "cannot read" "train.tsv: Permission denied"
+  as_user_without_rights
+  expect 3 $unprivileged "$RETORT" run task.rt
+  expect_text err "cannot read" "train.tsv: Permission denied"
 }
 
 test_bad_rows() {
