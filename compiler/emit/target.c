@@ -1,5 +1,6 @@
 /* The machine that code is made for. */
 #include "compiler/emit/target.h"
+#include "compiler/source/text.h"
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Transforms/PassBuilder.h>
@@ -25,10 +26,6 @@ static const struct cpu {
 };
 enum { CPU_COUNT = sizeof cpus / sizeof *cpus };
 
-const char *target_cpu_name(int number) {
-  return number < CPU_COUNT ? cpus[number].name : NULL;
-}
-
 static int host_level(void) {
 #ifdef __x86_64__
   return __builtin_cpu_supports("x86-64-v4")   ? 4
@@ -47,7 +44,7 @@ static const char *copy_message(arena *a, char *message) {
 }
 
 static bool choose_cpu(target *t, arena *a, const char *cpu, const char **error) {
-  if (!cpu) {
+  if (!cpu || !strcmp(cpu, "native")) {
     t->cpu = copy_message(a, LLVMGetHostCPUName());
     t->features = copy_message(a, LLVMGetHostCPUFeatures());
     t->runnable = true;
@@ -60,7 +57,11 @@ static bool choose_cpu(target *t, arena *a, const char *cpu, const char **error)
       t->runnable = cpus[i].level <= host_level();
       return true;
     }
-  *error = arena_print(a, "unknown CPU '%s'", cpu);
+  text known = {0};
+  for (int i = 0; i < CPU_COUNT; i++)
+    text_add(&known, "%s %s", i ? "," : "", cpus[i].name);
+  *error = arena_print(a, "unknown CPU '%s'; known are native,%s", cpu, known.data);
+  text_free(&known);
   return false;
 }
 

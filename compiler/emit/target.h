@@ -8,7 +8,7 @@
 
 typedef struct target target;
 
-/* `cpu` is one of target_cpu_name's or NULL for the host's. NULL and *error (in the arena) when it is unknown. Lives
+/* `cpu` is a name of LLVM's; NULL or "native": the host's. NULL and *error (in the arena) when it is unknown. Lives
  * until target_destroy. */
 target *target_create(arena *a, const char *cpu, const char **error);
 void target_destroy(target *t);
@@ -17,9 +17,6 @@ void target_destroy(target *t);
 const char *target_describe(const target *t);
 /* Whether this machine can run the code. */
 bool target_is_runnable(const target *t);
-/* The names that --cpu takes, by number; NULL behind the last. */
-const char *target_cpu_name(int number);
-
 /* Gives the module the target's triple and data layout, a function the target's attributes. */
 void target_set_module(const target *t, LLVMModuleRef module);
 void target_set_function(const target *t, LLVMValueRef function);

@@ -199,10 +199,10 @@ executable *executable_create(const graph *g, const compile_options *options, co
   if (!t)
     return NULL;
   executable *e = NULL;
-  if (!target_is_runnable(t) && !options->only_object)
+  if (!target_is_runnable(t))
     *error = arena_print(g->arena, "this machine cannot run code for '%s'", options->cpu);
   else
-    e = compile(passes_run(g, options->only_object ? "dce" : NULL), t, options, error);
+    e = compile(passes_run(g, NULL), t, options, error);
   target_destroy(t);
   return e;
 }
@@ -236,10 +236,6 @@ size_t executable_workspace_size(const executable *e, const int64_t *dims, int t
 const void *executable_object(const executable *e, size_t *size) {
   *size = e->object.length;
   return e->object.data;
-}
-
-const char *executable_symbol(const executable *e) {
-  return e->symbol;
 }
 
 int executable_call(executable *e, const retort_call *call) {

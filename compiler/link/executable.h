@@ -11,8 +11,6 @@ typedef struct compile_options {
   const char *cpu;   /* an LLVM CPU name; NULL: the host's. Features follow the name */
   bool interpret;    /* no code: the interpreter, in float32-rounded float64 */
   const char *cache; /* folder of the object cache; NULL: none */
-  bool only_object;  /* for a product: nothing is frozen, so that the object stands alone, and the CPU may be another
-                      * than this machine's */
 } compile_options;
 
 typedef struct executable executable;
@@ -39,6 +37,5 @@ const retort_step *executable_step(const executable *e);
 /* The object's bytes and its function's symbol: for `retort build`. Symbols: NAME (a retort_function) and
  * NAME_signature. */
 const void *executable_object(const executable *e, size_t *size);
-const char *executable_symbol(const executable *e);
 
 #endif

@@ -127,6 +127,7 @@ static void executables_use_it(void **state) {
     executable *e = executable_create(g, &options, &error);
     assert_non_null(e);
     executable_object(e, &sizes[i]);
+    assert_int_equal(executable_step(e)->call_count, 1);
     const float x[] = {0, 1, -2};
     const int64_t dims[] = {3};
     size_t size = executable_workspace_size(e, dims, 1);

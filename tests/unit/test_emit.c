@@ -425,7 +425,7 @@ static void unknown_cpus_are_refused(void **state) {
   arena *a = arena_create();
   const char *error = NULL;
   assert_null(target_create(a, "z80", &error));
-  assert_string_equal(error, "unknown CPU 'z80'");
+  assert_non_null(strstr(error, "unknown CPU 'z80'; known are native, x86-64, "));
   arena_destroy(a);
 }
 
