@@ -93,7 +93,7 @@
 %type <parameter> parameter
 %type <parameters> parameters parameter_list
 %type <function> function_rest
-%type <statement> statement if_statement loss_statement tap_statement
+%type <statement> statement if_statement loss_statement tap_statement update_statement
 %type <block> block statements otherwise
 %type <member> member if_member
 %type <members> member_block members member_otherwise
@@ -224,6 +224,7 @@ member:
 | FOR error lost_members { $$ = NULL; yyerrok; }
 | loss_statement { $$ = MEMBER(@$, .kind = MEMBER_STATEMENT, .statement = $1); }
 | tap_statement { $$ = MEMBER(@$, .kind = MEMBER_STATEMENT, .statement = $1); }
+| update_statement { $$ = MEMBER(@$, .kind = MEMBER_STATEMENT, .statement = $1); }
 | expression {
     $$ = MEMBER(@$, .kind = MEMBER_STATEMENT,
       .statement = STATEMENT(@$, .kind = STATEMENT_EXPRESSION, .value = $expression)); }
@@ -252,8 +253,7 @@ statement:
     $$ = STATEMENT(@$, .kind = STATEMENT_BIND, .name = $NAME, .name_where = @NAME, .value = $expression); }
 | LET NAME '=' expression {
     $$ = STATEMENT(@$, .kind = STATEMENT_LET, .name = $NAME, .name_where = @NAME, .value = $expression); }
-| UPDATE postfix '=' expression {
-    $$ = STATEMENT(@$, .kind = STATEMENT_UPDATE, .target = $postfix, .value = $expression); }
+| update_statement
 | RETURN expression { $$ = STATEMENT(@$, .kind = STATEMENT_RETURN, .value = $expression); }
 | FOR NAME IN expression block {
     $$ = STATEMENT(@$, .kind = STATEMENT_FOR, .name = $NAME, .name_where = @NAME, .value = $expression,
@@ -270,6 +270,10 @@ loss_statement:
 | LOSS NAME '=' expression[value] WEIGHT expression[factor] {
     $$ = STATEMENT(@$, .kind = STATEMENT_LOSS, .name = $NAME, .name_where = @NAME, .value = $value,
       .weight = $factor); }
+;
+update_statement:
+  UPDATE postfix '=' expression {
+    $$ = STATEMENT(@$, .kind = STATEMENT_UPDATE, .target = $postfix, .value = $expression); }
 ;
 tap_statement:
   TAP NAME '=' expression {
@@ -312,12 +316,14 @@ item:
 | EXPORT names { $$ = ITEM(@$, .kind = ITEM_EXPORT, .name_count = $names.count, .names = $names.items); }
 ;
 work:
-  TRAIN named WITH expression {
+  TRAIN names WITH expression {
     check_objective(p, $expression);
-    $$ = ITEM(@$, .kind = ITEM_STAGE, .student = $named, .objective = $expression); }
-| DISTILL named[from] ARROW named[to] WITH expression {
+    $$ = ITEM(@$, .kind = ITEM_STAGE, .student_count = $names.count, .students = $names.items,
+      .objective = $expression); }
+| DISTILL names[from] ARROW names[to] WITH expression {
     check_objective(p, $expression);
-    $$ = ITEM(@$, .kind = ITEM_STAGE, .teacher = $from, .student = $to, .objective = $expression); }
+    $$ = ITEM(@$, .kind = ITEM_STAGE, .teacher_count = $from.count, .teachers = $from.items,
+      .student_count = $to.count, .students = $to.items, .objective = $expression); }
 | error END { $$ = NULL; yyerrok; }
 ;
 settings:

@@ -4,7 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-static builtin_function compile_time_int, compile_time_real, compile_time_length, compile_time_range, report_error;
+static builtin_function compile_time_int, compile_time_real, compile_time_length, compile_time_range;
+static builtin_function parameters_of_model, report_error;
 
 static const builtin table[] = {
     {"exp", {"x"}, builtin_elementwise, OP_exp, exp},
@@ -33,6 +34,7 @@ static const builtin table[] = {
     {"concat", {"list", "axis?"}, builtin_concat, OP_concat, NULL},
     {"zero_pad", {"x", "axis", "before?", "after?"}, builtin_zero_pad, OP_pad, NULL},
     {"gather", {"table", "ids"}, builtin_gather, OP_gather, NULL},
+    {"scatter_add", {"x", "ids", "rows"}, builtin_scatter_add, OP_scatter_add, NULL},
     {"iota", {"n"}, builtin_iota, OP_iota, NULL},
     {"size", {"x", "axis"}, builtin_size, OP_COUNT, NULL},
     {"rank", {"x"}, builtin_rank, OP_COUNT, NULL},
@@ -51,6 +53,7 @@ static const builtin table[] = {
     {"real", {"x"}, compile_time_real, OP_COUNT, NULL},
     {"len", {"list"}, compile_time_length, OP_COUNT, NULL},
     {"range", {"n"}, compile_time_range, OP_COUNT, NULL},
+    {"parameters", {"model"}, parameters_of_model, OP_COUNT, NULL},
     {"error", {"text"}, report_error, OP_COUNT, NULL},
 };
 enum { BUILTIN_COUNT = sizeof table / sizeof table[0] };
@@ -210,6 +213,23 @@ static value compile_time_length(const builtin_call *c) {
 static value compile_time_range(const builtin_call *c) {
   int64_t n = 0;
   return builtin_int(c, 0, &n) ? range_value(c->e, 0, n, c->where) : value_error();
+}
+
+/* Params and buffers of an instance and of all below it, in order of declaration. */
+static value parameters_of_model(const builtin_call *c) {
+  if (c->values[0].kind != VALUE_INSTANCE)
+    return builtin_wrong(c, 0, "a model or a part of one");
+  const instance *top = c->values[0].as.instance;
+  size_t length = strlen(top->path);
+  int count = 0;
+  value *items = arena_array(c->e->arena, value, top->root->parameter_count);
+  for (int i = 0; i < top->root->parameter_count; i++) {
+    instance_parameter *p = top->root->parameters[i];
+    const char *path = p->about.path;
+    if (length == 0 || (strncmp(path, top->path, length) == 0 && path[length] == '.'))
+      items[count++] = (value){.kind = VALUE_PARAMETER, .as.parameter = p};
+  }
+  return value_list_of(c->e, count, items);
 }
 
 /* At the line that called the function which says so. */

@@ -25,7 +25,8 @@ double number_rsqrt(double x), number_sign(double x), number_reciprocal(double x
 /* ---- builtin_shape.c ---- */
 
 builtin_function builtin_reduce, builtin_mean, builtin_argmax;
-builtin_function builtin_reshape, builtin_permute, builtin_expand, builtin_concat, builtin_zero_pad, builtin_gather;
+builtin_function builtin_reshape, builtin_permute, builtin_expand, builtin_concat, builtin_zero_pad, builtin_gather,
+    builtin_scatter_add;
 builtin_function builtin_size, builtin_rank, builtin_shape;
 
 /* ---- builtin_tensor.c ---- */

@@ -182,6 +182,12 @@ value builtin_gather(const builtin_call *c) {
   return table && ids ? value_tensor(tensor_gather(c->e, table, ids, c->where)) : value_error();
 }
 
+value builtin_scatter_add(const builtin_call *c) {
+  node *x = builtin_tensor(c, 0), *ids = x ? builtin_tensor(c, 1) : NULL;
+  const dim *rows = ids ? builtin_size_argument(c, 2) : NULL;
+  return rows ? value_tensor(tensor_scatter_add(c->e, x, ids, rows, c->where)) : value_error();
+}
+
 /* ---- shapes ---- */
 
 value builtin_size(const builtin_call *c) {

@@ -184,8 +184,16 @@ static const char *shown_name(elaborator *e, const function_value *f) {
   return strcmp(f->syntax->name, "forward") == 0 ? module : arena_print(e->arena, "%s.%s", module, f->syntax->name);
 }
 
+/* A body that is there for its updates returns nothing. */
 static bool ends_in_update(const block *b) {
-  return b->count > 0 && b->items[b->count - 1]->kind == STATEMENT_UPDATE;
+  const statement *last = b->count > 0 ? b->items[b->count - 1] : NULL;
+  if (last && (last->kind == STATEMENT_FOR || last->kind == STATEMENT_IF))
+    return ends_in_update(&last->body) || ends_in_update(&last->otherwise);
+  return last && last->kind == STATEMENT_UPDATE;
+}
+
+static bool ends_in_call(const block *b) {
+  return b->count > 0 && b->items[b->count - 1]->kind == STATEMENT_EXPRESSION;
 }
 
 static value run_body(elaborator *e, scope *s, const function_syntax *f) {
@@ -193,6 +201,8 @@ static value run_body(elaborator *e, scope *s, const function_syntax *f) {
     return elaborate_expression(e, s, f->value);
   value result = value_none();
   if (elaborate_block(e, s, &f->body, &result) || ends_in_update(&f->body))
+    return result;
+  if (result.kind == VALUE_NONE && ends_in_call(&f->body)) /* of a function that updates */
     return result;
   if (e->unwinding || e->step_count > STEP_COUNT_MAX)
     return value_error();

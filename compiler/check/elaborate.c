@@ -187,20 +187,34 @@ static void set_update(graph *g, node *state, const node *before, node *updated)
 }
 
 static void update_parameter(elaborator *e, instance_parameter *p, const statement *what, value v) {
-  if (p->about.trained) {
+  if (p->about.trained && !e->objective) {
     diagnostic *d =
         elaborate_error(e, what->target->where, "'%s' is a param: only the optimizer updates it", p->about.path);
-    diagnostic_hint(d, "what a module itself updates is a buffer");
+    diagnostic_hint(d, "what a module itself updates is a buffer; an objective may update a model's param");
     elaborate_failed(e, d);
     return;
   }
   if (!parameter_read(e, p, what->where))
     return;
   node *n = updated_value(e, p->state, v, what->value->where);
-  if (!n || !p->owner->root->training)
+  if (!n || (!p->owner->root->training && !e->objective))
     return;
+  p->state->attributes.input.kind = INPUT_STATE; /* of a frozen model too: it changes now */
   set_update(e->graph, p->state, p->value, n);
   p->value = n;
+}
+
+/* The parameter that an item of a list stands for: `parameters(model)[i]`. */
+static instance_parameter *listed_parameter(elaborator *e, scope *s, const expression *target) {
+  if (target->kind != EXPRESSION_INDEX || target->as.index.count != 1 || target->as.index.items[0].kind != INDEX_AT)
+    return NULL;
+  value list = elaborate_expression(e, s, target->as.index.object);
+  int64_t index = 0;
+  if (list.kind != VALUE_LIST || !elaborate_int(e, s, target->as.index.items[0].at, "an index", &index))
+    return NULL;
+  index += index < 0 ? list.as.list->count : 0;
+  bool parameter = index >= 0 && index < list.as.list->count && list.as.list->items[index].kind == VALUE_PARAMETER;
+  return parameter ? list.as.list->items[index].as.parameter : NULL;
 }
 
 static binding *update_target(elaborator *e, scope *s, const expression *target) {
@@ -216,8 +230,11 @@ static binding *update_target(elaborator *e, scope *s, const expression *target)
 
 static void run_update(elaborator *e, scope *s, const statement *what) {
   value v = elaborate_expression(e, s, what->value);
-  binding *b = update_target(e, s, what->target);
-  if (b && b->value.kind == VALUE_PARAMETER) {
+  instance_parameter *listed = listed_parameter(e, s, what->target);
+  binding *b = listed ? NULL : update_target(e, s, what->target);
+  if (listed) {
+    update_parameter(e, listed, what, v);
+  } else if (b && b->value.kind == VALUE_PARAMETER) {
     update_parameter(e, b->value.as.parameter, what, v);
   } else if (b && b->state) {
     node *n = updated_value(e, b->state, v, what->value->where);
@@ -226,7 +243,8 @@ static void run_update(elaborator *e, scope *s, const statement *what) {
     b->value = value_tensor(n);
   } else {
     diagnostic *d = elaborate_error(e, what->target->where, "this is nothing that can be updated");
-    diagnostic_hint(d, "`update` writes a buffer of a module, or a state or the weight in an optimizer");
+    diagnostic_hint(d, "`update` writes a buffer of a module, a state or the weight in an optimizer, a model's "
+                       "parameters in an objective");
     elaborate_failed(e, d);
   }
 }

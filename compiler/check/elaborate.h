@@ -39,7 +39,7 @@ typedef enum {
   VALUE_BUILTIN,   /* a built-in function */
   VALUE_MODULE,    /* a declaration: of a module, objective, optimizer or experiment */
   VALUE_INSTANCE,  /* of a module */
-  VALUE_PARAMETER, /* a param or buffer of an instance: only inside scopes; reading it gives a tensor */
+  VALUE_PARAMETER, /* a param or buffer of an instance: only inside scopes and lists; reading it gives a tensor */
   VALUE_FAMILY     /* something of the experiment's own (a data source, …); see experiment.c */
 } value_kind;
 

@@ -299,16 +299,44 @@ static void read_settings(program *p, experiment *x, stage_record *s) {
   else
     diagnostic_error(d, what->name_where, "stage '%s' has no data: the experiment declares none", what->name);
   s->optimizer = setting_value(p, x, what, "optimizer");
-  if (!s->optimizer) {
-    diagnostic *e = diagnostic_error(d, what->name_where, "stage '%s' has no optimizer", what->name);
-    diagnostic_hint(e, "add `optimizer adamw(lr: 1e-4)` (and `use optimizers`)");
+  if (!s->optimizer) /* an error where something is to be trained: optimizer.c */
     return;
-  }
   const char *prefix = arena_print(p->arena, "stage.%s.optimizer.", what->name);
   s->optimizer_declaration =
       find_called(p, x, &s->optimizer, DECLARE_OPTIMIZER, "optimizer", prefix, &s->optimizer_file);
   if (s->optimizer_declaration)
     s->about.optimizer = s->optimizer_declaration->name;
+}
+
+static const int *find_models(program *p, experiment *x, int count, const named *names, bool *known) {
+  int *models = arena_array(p->arena, int, count);
+  for (int i = 0; i < count; i++) {
+    models[i] = find_model(p, x, &names[i]);
+    *known = *known && models[i] >= 0;
+    for (int k = 0; k < i; k++)
+      if (models[i] >= 0 && models[i] == models[k]) {
+        diagnostic_error(p->elaborator->diagnostics, names[i].where, "'%s' is named twice", names[i].name);
+        *known = false;
+      }
+  }
+  return models;
+}
+
+static bool read_stage_models(program *p, experiment *x, stage_record *s) {
+  const item *what = s->syntax;
+  bool known = true;
+  s->about.teacher_count = what->teacher_count;
+  s->about.teachers = find_models(p, x, what->teacher_count, what->teachers, &known);
+  s->about.student_count = what->student_count;
+  s->about.students = find_models(p, x, what->student_count, what->students, &known);
+  for (int i = 0; i < what->student_count; i++)
+    for (int k = 0; k < what->teacher_count; k++)
+      if (s->about.students[i] >= 0 && s->about.students[i] == s->about.teachers[k]) {
+        diagnostic_error(p->elaborator->diagnostics, what->students[i].where, "'%s' cannot be its own teacher",
+                         what->students[i].name);
+        known = false;
+      }
+  return known;
 }
 
 static void read_stage(program *p, experiment *x, const item *what) {
@@ -324,12 +352,7 @@ static void read_stage(program *p, experiment *x, const item *what) {
   s->syntax = what;
   s->about.name = what->name;
   s->about.where = what->where;
-  s->about.teacher = what->teacher.name ? find_model(p, x, &what->teacher) : -1;
-  s->about.student = find_model(p, x, &what->student);
-  if (what->teacher.name && s->about.teacher >= 0 && s->about.teacher == s->about.student) {
-    diagnostic_error(d, what->student.where, "'%s' cannot be its own teacher", what->student.name);
-    s->about.student = -1;
-  }
+  s->models_known = read_stage_models(p, x, s);
   s->objective = what->objective;
   const char *prefix = arena_print(p->arena, "stage.%s.objective.", what->name);
   s->objective_declaration =

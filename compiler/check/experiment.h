@@ -57,6 +57,7 @@ typedef struct model_record {
 struct stage_record {
   program_stage about;
   const item *syntax;
+  bool models_known;
   expression *objective, *optimizer; /* overridden */
   const loaded_file *objective_file, *optimizer_file;
   const declaration *objective_declaration, *optimizer_declaration;
@@ -121,13 +122,15 @@ typedef struct stage_build { /* one elaboration of a stage */
   node **trained;
 } stage_build;
 
+model_record *stage_teacher(const stage_build *b, int index);
+model_record *stage_student(const stage_build *b, int index);
 /* Builds a stage's graph with warnings and errors to the elaborator's diagnostics; NULL after an error. Fills in
  * stage->about's terms, fits and states the first time. */
 graph *stage_elaborate(program *p, stage_record *stage, graph_extent extent);
 /* The batch's field of that name as an input of the graph (made when new), or NULL when a batch has no such field. */
 node *batch_field(graph *g, const char *name, span where);
 extern const char *const batch_fields[];
-enum { BATCH_FIELD_COUNT = 3 };
+enum { BATCH_FIELD_COUNT = 7 };
 /* Runs the models on the batch and the objective's members; false after an error. */
 bool objective_elaborate(stage_build *b);
 /* Every loss, and every addend of one, must depend on something trained. False after an error. */

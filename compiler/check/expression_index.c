@@ -223,8 +223,10 @@ value evaluate_index(elaborator *e, scope *s, const expression *x) {
   value object = elaborate_expression(e, s, x->as.index.object);
   if (object.kind == VALUE_ERROR)
     return object;
-  if (object.kind == VALUE_LIST)
-    return index_list(e, s, object.as.list, x);
+  if (object.kind == VALUE_LIST) {
+    value found = index_list(e, s, object.as.list, x);
+    return found.kind == VALUE_PARAMETER ? value_tensor(parameter_read(e, found.as.parameter, x->where)) : found;
+  }
   if (object.kind == VALUE_TENSOR)
     return index_tensor(e, s, object.as.tensor, x);
   return elaborate_failed(e, elaborate_error(e, x->where, "%s cannot be indexed", value_describe(e, object)));

@@ -24,22 +24,27 @@ static bool *depends_on_inputs(const graph *g, const char *prefix) {
   return depends;
 }
 
-static const model_record *model_read_by(const checking *c, const node *n, int model) {
-  if (model < 0)
-    return NULL;
-  const model_record *m = c->build->experiment->models[model];
-  const char *prefix = arena_print(c->build->graph->arena, "%s/", m->about.name);
-  return depends_on_inputs(c->build->graph, prefix)[n->id] ? m : NULL;
+/* The first of some models that n reads. */
+static const model_record *model_read_by(const checking *c, const node *n, int count, const int *models) {
+  for (int i = 0; i < count; i++) {
+    const model_record *m = c->build->experiment->models[models[i]];
+    const char *prefix = arena_print(c->build->graph->arena, "%s/", m->about.name);
+    if (depends_on_inputs(c->build->graph, prefix)[n->id])
+      return m;
+  }
+  return NULL;
 }
 
 static void explain(const checking *c, diagnostic *e, const node *n) {
   const program_stage *stage = &c->build->stage->about;
-  const char *student = c->build->experiment->models[stage->student]->about.name;
-  const model_record *frozen = model_read_by(c, n, stage->teacher);
+  const char *student = c->build->experiment->models[stage->students[0]]->about.name;
+  const model_record *frozen = model_read_by(c, n, stage->teacher_count, stage->teachers);
+  const model_record *trained = model_read_by(c, n, stage->student_count, stage->students);
   if (frozen)
     diagnostic_note(e, frozen->where, "'%s' is frozen in stage '%s'", frozen->about.name, stage->name);
-  if (model_read_by(c, n, stage->student))
-    diagnostic_hint(e, "'%s' is in it only behind stop_gradient or an operation without a gradient", student);
+  if (trained)
+    diagnostic_hint(e, "'%s' is in it only behind stop_gradient or an operation without a gradient",
+                    trained->about.name);
   else
     diagnostic_hint(e, "a value of the model being trained has to be in it, as '%s.result'", student);
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-const char *const batch_fields[BATCH_FIELD_COUNT] = {"ids", "types", "label"};
+const char *const batch_fields[BATCH_FIELD_COUNT] = {"ids", "types", "label", "row", "step", "steps", "epoch"};
 
 node *batch_field(graph *g, const char *name, span where) {
   bool known = false;
@@ -14,9 +14,13 @@ node *batch_field(graph *g, const char *name, span where) {
   node *found = graph_find_input(g, name);
   if (found)
     return found;
+  if (strcmp(name, "step") == 0 || strcmp(name, "steps") == 0 || strcmp(name, "epoch") == 0)
+    return graph_input(g, INPUT_DATA, name, DTYPE_F32, (shape){0}, where);
   static const char lengths[] = "ids.lengths";
   const dim *rows = dim_named(g->dims, "B");
   shape of = {.rank = 1, .dims = {rows}};
+  if (strcmp(name, "row") == 0)
+    return graph_input(g, INPUT_DATA, name, DTYPE_I64, of, where);
   if (strcmp(name, "label") != 0) {
     if (!graph_find_input(g, lengths))
       graph_input(g, INPUT_DATA, lengths, DTYPE_I32, of, where);
@@ -90,16 +94,40 @@ static bool given(int count, const call_argument *arguments, int position, const
   return false;
 }
 
+/* The models as arguments: one each, or a list of all where the objective's parameter is one. How many arguments. */
+static int add_models(stage_build *b, int count, const int *models, const named *mentions, int position,
+                      call_argument *arguments) {
+  const declaration *objective = b->stage->objective_declaration;
+  bool list = position < objective->parameter_count && objective->parameters[position].type->kind == TYPE_LIST;
+  value *values = arena_array(b->elaborator->arena, value, count);
+  for (int i = 0; i < count; i++) {
+    values[i] = value_instance(b->experiment->models[models[i]]->root->top);
+    if (!list)
+      arguments[i] = (call_argument){NULL, values[i], mentions[i].where};
+  }
+  if (!list || count == 0)
+    return count;
+  arguments[0] = (call_argument){NULL, value_list_of(b->elaborator, count, values), mentions[0].where};
+  return 1;
+}
+
 static bool bind_parameters(stage_build *b) {
   elaborator *e = b->elaborator;
   const stage_record *s = b->stage;
   const declaration *objective = s->objective_declaration;
-  int models = s->syntax->teacher.name ? 2 : 1;
+  int teachers = s->about.teacher_count, students = s->about.student_count;
+  call_argument *model_arguments = arena_array(e->arena, call_argument, teachers + students);
+  int models = add_models(b, teachers, s->about.teachers, s->syntax->teachers, 0, model_arguments);
+  models += add_models(b, students, s->about.students, s->syntax->students, models, model_arguments + models);
   if (objective->parameter_count < models) {
     diagnostic *error =
         diagnostic_error(e->diagnostics, s->objective->where, "objective '%s' takes %s; %s", objective->name,
-                         objective->parameter_count == 0 ? "no model" : "one model",
-                         models == 2 ? "a distillation gives it teacher and student" : "the stage gives it one");
+                         objective->parameter_count == 0   ? "no model"
+                         : objective->parameter_count == 1 ? "one model"
+                                                           : "too few models",
+                         models > 2 ? arena_print(e->arena, "the stage gives it %d", models)
+                         : teachers ? "a distillation gives it teacher and student"
+                                    : "the stage gives it one");
     diagnostic_note(error, objective->name_where, "it is declared here");
     return false;
   }
@@ -108,12 +136,8 @@ static bool bind_parameters(stage_build *b) {
   if (own_count && !evaluate_arguments(e, b->experiment->scope, own_count, s->objective->as.call.arguments, &own))
     return false;
   call_argument *all = arena_array(e->arena, call_argument, models + own_count + objective->parameter_count);
-  int count = 0;
-  if (models == 2)
-    all[count++] = (call_argument){NULL, value_instance(b->experiment->models[s->about.teacher]->root->top),
-                                   s->syntax->teacher.where};
-  all[count++] = (call_argument){NULL, value_instance(b->experiment->models[s->about.student]->root->top),
-                                 s->syntax->student.where};
+  memcpy(all, model_arguments, sizeof *all * (size_t)models);
+  int count = models;
   for (int i = 0; i < own_count; i++)
     all[count++] = own[i];
   int fixed = count;
@@ -273,24 +297,32 @@ static void run_members(stage_build *b, scope *s, const member_list *members, co
       break;
     case MEMBER_STATEMENT:
       elaborate_statement(e, s, m->statement, &returned, &result);
-      if (returned)
+      if (returned && result.kind != VALUE_ERROR)
         diagnostic_error(e->diagnostics, m->where, "an objective returns nothing");
       break;
     }
   }
 }
 
+static bool has_updates(const graph *g) {
+  for (int i = 0; i < g->output_count; i++)
+    if (g->outputs[i].state)
+      return true;
+  return false;
+}
+
 bool objective_elaborate(stage_build *b) {
   elaborator *e = b->elaborator;
   const stage_record *s = b->stage;
   int errors = diagnostics_error_count(e->diagnostics);
-  if (s->about.teacher >= 0 && !run_forward(b, b->experiment->models[s->about.teacher], &s->syntax->teacher))
-    return false;
-  if (!run_forward(b, b->experiment->models[s->about.student], &s->syntax->student))
-    return false;
-  call_frame frame = {.name = s->objective_declaration->name,
-                      .where = s->objective->where,
-                      .self = b->experiment->models[s->about.student]->root->top};
+  for (int i = 0; i < s->about.teacher_count; i++)
+    if (!run_forward(b, stage_teacher(b, i), &s->syntax->teachers[i]))
+      return false;
+  for (int i = 0; i < s->about.student_count; i++)
+    if (!run_forward(b, stage_student(b, i), &s->syntax->students[i]))
+      return false;
+  call_frame frame = {
+      .name = s->objective_declaration->name, .where = s->objective->where, .self = stage_student(b, 0)->root->top};
   e->objective = true;
   e->statement_hook = add_loss;
   e->hook_context = b;
@@ -301,7 +333,7 @@ bool objective_elaborate(stage_build *b) {
   e->frame = NULL;
   e->objective = false;
   e->statement_hook = NULL;
-  if (bound && b->loss_count == 0 && diagnostics_error_count(e->diagnostics) == errors) {
+  if (bound && b->loss_count == 0 && !has_updates(b->graph) && diagnostics_error_count(e->diagnostics) == errors) {
     diagnostic *error = diagnostic_error(e->diagnostics, s->objective->where, "objective '%s' has no loss",
                                          s->objective_declaration->name);
     diagnostic_note(error, s->objective_declaration->name_where, "it is declared here");

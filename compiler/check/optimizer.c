@@ -169,6 +169,12 @@ static bool has_update(const graph *g, const node *state) {
 static bool step(optimizing *o, node *weight, node *gradient, node *t, node *total) {
   elaborator *e = o->build->elaborator;
   scope *states = scope_create(e, o->scope);
+  if (has_update(o->build->graph, weight)) {
+    elaborate_failed(e, elaborate_error(e, o->build->stage->objective->where,
+                                        "the objective updates '%s', and so does the optimizer",
+                                        weight->attributes.input.name));
+    return false;
+  }
   for (int i = 0; i < o->state_count; i++)
     if (!add_state(o, states, o->states[i], weight))
       return false;
@@ -189,8 +195,7 @@ static node *scalar_input(graph *g, const char *name, span where) {
   return found ? found : graph_input(g, INPUT_DATA, name, DTYPE_F32, (shape){0}, where);
 }
 
-static void mark_reached(stage_build *b, node *const *gradients) {
-  model_record *m = b->experiment->models[b->stage->about.student];
+static void mark_reached(stage_build *b, model_record *m, node *const *gradients) {
   m->trained = true;
   for (int i = 0; i < b->trained_count; i++)
     for (int k = 0; k < m->about.parameter_count; k++)
@@ -232,6 +237,11 @@ static bool run_steps(optimizing *o) {
 bool optimizer_elaborate(stage_build *b, bool output_gradients) {
   elaborator *e = b->elaborator;
   stage_record *s = b->stage;
+  if (!s->optimizer) {
+    diagnostic *error =
+        diagnostic_error(e->diagnostics, s->syntax->name_where, "stage '%s' has no optimizer", s->about.name);
+    diagnostic_hint(error, "add `optimizer adamw(lr: 1e-4)` (and `use optimizers`)");
+  }
   if (!s->optimizer_declaration)
     return false; /* reported */
   int errors = diagnostics_error_count(e->diagnostics);
@@ -243,7 +253,8 @@ bool optimizer_elaborate(stage_build *b, bool output_gradients) {
     return false;
   differentiate(b->graph, b->total, NULL, b->trained_count, b->trained, o.gradients);
   elaborator_attach(e, b->graph);
-  mark_reached(b, o.gradients);
+  for (int i = 0; i < s->about.student_count; i++)
+    mark_reached(b, stage_student(b, i), o.gradients);
   warn_fits(b, o.gradients);
   for (int i = 0; i < b->trained_count && output_gradients; i++)
     if (o.gradients[i])

@@ -109,10 +109,10 @@ static void print_instance(instance *i, void *context) {
 static void print_stage(const program *p, const stage_record *s, text *to) {
   const program_stage *about = &s->about;
   text_add(to, "stage %s: ", about->name);
-  if (about->teacher >= 0)
-    text_add(to, "%s -> ", p->experiment->models[about->teacher]->about.name);
-  text_add(to, "%s with %s, %s, ", p->experiment->models[about->student]->about.name, about->objective,
-           about->optimizer);
+  program_stage_models(p, about, to);
+  text_add(to, " with %s, ", about->objective);
+  if (about->optimizer)
+    text_add(to, "%s, ", about->optimizer);
   if (about->epochs > 0)
     text_add(to, "epochs %g, ", about->epochs);
   else
@@ -143,6 +143,6 @@ void program_print(const program *p, text *to) {
     instance_walk(m->root->top, print_instance, &context);
   }
   for (int i = 0; i < x->stage_count; i++)
-    if (x->stages[i]->about.student >= 0 && x->stages[i]->about.objective && x->stages[i]->about.optimizer)
+    if (x->stages[i]->models_known && x->stages[i]->about.objective)
       print_stage(p, x->stages[i], to);
 }

@@ -64,6 +64,13 @@ const program_stage *program_stage_at(const program *p, int index) {
   return &p->experiment->stages[index]->about;
 }
 
+void program_stage_models(const program *p, const program_stage *s, text *to) {
+  for (int i = 0; i < s->teacher_count; i++)
+    text_add(to, "%s%s", program_model_at(p, s->teachers[i])->name, i + 1 < s->teacher_count ? ", " : " -> ");
+  for (int i = 0; i < s->student_count; i++)
+    text_add(to, "%s%s", i ? ", " : "", program_model_at(p, s->students[i])->name);
+}
+
 int program_evaluation_count(const program *p) {
   return p->experiment ? p->experiment->evaluation_count : 0;
 }

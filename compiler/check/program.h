@@ -72,12 +72,15 @@ typedef struct program_term { /* a loss */
 
 typedef struct program_stage {
   const char *name;
-  int teacher; /* index of the model, -1 for `train` */
-  int student;
-  const char *objective, *optimizer;
-  int data;      /* index of the set */
-  double epochs; /* 0 when steps are given */
-  int64_t steps; /* 0 when epochs are given */
+  int teacher_count;   /* 0 for `train` */
+  const int *teachers; /* indices of models */
+  int student_count;
+  const int *students;
+  bool teachers_change;              /* the objective updates weights of a teacher */
+  const char *objective, *optimizer; /* optimizer: NULL when the objective has no loss, only updates */
+  int data;                          /* index of the set */
+  double epochs;                     /* 0 when steps are given */
+  int64_t steps;                     /* 0 when epochs are given */
   int batch;
   int64_t seed;  /* 0: the run's */
   int fit_count; /* parameters of `fit` modules: input names STAGE/fit.weight */
@@ -119,14 +122,17 @@ int program_data_count(const program *p);
 const program_data *program_data_at(const program *p, int index);
 int program_stage_count(const program *p);
 const program_stage *program_stage_at(const program *p, int index);
+/* `teacher, other -> student`, or `student`. */
+void program_stage_models(const program *p, const program_stage *s, text *to);
 int program_evaluation_count(const program *p);
 const program_evaluation *program_evaluation_at(const program *p, int index);
 int program_export_count(const program *p);
 int program_export_at(const program *p, int index); /* a model's index */
 
-/* A stage's graph. Inputs: batch fields ("ids", "ids.lengths", "types", "label"; i32), weights (kind INPUT_WEIGHT for
- * the teacher's, INPUT_STATE for the student's, fit's and the optimizer's), "step" f32 (from 1), "steps" f32, "key"
- * i64[2] (seed, step). Outputs: "loss", "loss.TERM" each; updates of what is trained. NULL after an error. */
+/* A stage's graph. Inputs: batch fields ("ids", "ids.lengths", "types", "label"; i32; "row" i64), weights (kind
+ * INPUT_WEIGHT for the teacher's, INPUT_STATE for the student's, fit's and the optimizer's), "step" f32 (from 1),
+ * "steps", "epoch" f32, "key" i64[2] (seed, step). Outputs: "loss", "loss.TERM" each; updates of what is trained. NULL
+ * after an error. */
 graph *program_stage_graph(program *p, int stage, graph_extent extent, diagnostics *d);
 
 /* A model's function for inference: `training` is false, weights are INPUT_WEIGHT; the output is called "result" (with

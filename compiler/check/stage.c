@@ -3,13 +3,21 @@
 
 #include <string.h>
 
-static model_record *student_of(const stage_build *b) {
-  return b->experiment->models[b->stage->about.student];
+model_record *stage_teacher(const stage_build *b, int index) {
+  return b->experiment->models[b->stage->about.teachers[index]];
+}
+
+model_record *stage_student(const stage_build *b, int index) {
+  return b->experiment->models[b->stage->about.students[index]];
 }
 
 static bool is_complete(const experiment *x, const stage_record *s) {
-  return s->about.student >= 0 && x->models[s->about.student]->root && s->objective_declaration &&
-         (!s->syntax->teacher.name || (s->about.teacher >= 0 && x->models[s->about.teacher]->root));
+  bool complete = s->models_known && s->objective_declaration;
+  for (int i = 0; complete && i < s->about.teacher_count; i++)
+    complete = x->models[s->about.teachers[i]]->root;
+  for (int i = 0; complete && i < s->about.student_count; i++)
+    complete = x->models[s->about.students[i]]->root;
+  return complete;
 }
 
 static void collect_trained(stage_build *b, const instance_root *root) {
@@ -26,6 +34,8 @@ static void add_up_losses(stage_build *b) {
     node *addend = b->losses[i].weighted;
     b->total = b->total ? graph_binary(g, OP_add, b->total, addend, addend->where) : addend;
   }
+  if (!b->total) /* an objective that only updates */
+    b->total = graph_scalar(g, 0, b->stage->objective->where);
   graph_output_add(g, "loss", b->total);
   program_term *terms = arena_array(g->arena, program_term, b->loss_count);
   int count = 0;
@@ -58,14 +68,16 @@ static void record_fits(stage_build *b) {
 /* Kinds of inputs and `training` for all that this stage runs. */
 static void set_roles(stage_build *b) {
   const stage_record *s = b->stage;
-  instance_root *student = student_of(b)->root;
-  if (s->about.teacher >= 0) {
-    instance_root *teacher = b->experiment->models[s->about.teacher]->root;
+  for (int i = 0; i < s->about.teacher_count; i++) {
+    instance_root *teacher = stage_teacher(b, i)->root;
     teacher->kind = INPUT_WEIGHT;
     teacher->training = false;
   }
-  student->kind = INPUT_STATE;
-  student->training = true;
+  for (int i = 0; i < s->about.student_count; i++) {
+    instance_root *student = stage_student(b, i)->root;
+    student->kind = INPUT_STATE;
+    student->training = true;
+  }
   b->fits = arena_new(b->elaborator->arena, instance_root);
   b->fits->prefix = s->about.name;
   b->fits->kind = INPUT_STATE;
@@ -91,9 +103,23 @@ static void note_tap(instance *i, void *context) {
 }
 
 static void note_what_is_read(stage_build *b) {
-  instance_walk(student_of(b)->root->top, note_tap, b);
-  if (b->stage->about.teacher >= 0)
-    instance_walk(b->experiment->models[b->stage->about.teacher]->root->top, note_tap, b);
+  for (int i = 0; i < b->stage->about.student_count; i++)
+    instance_walk(stage_student(b, i)->root->top, note_tap, b);
+  for (int i = 0; i < b->stage->about.teacher_count; i++)
+    instance_walk(stage_teacher(b, i)->root->top, note_tap, b);
+}
+
+/* A frozen model's weights that the objective updates are states: nothing may be folded or packed from them. */
+static bool teachers_change(const stage_build *b) {
+  bool change = false;
+  for (int i = 0; i < b->stage->about.teacher_count; i++) {
+    const instance_root *teacher = stage_teacher(b, i)->root;
+    for (int k = 0; k < teacher->parameter_count; k++) {
+      const instance_parameter *p = teacher->parameters[k];
+      change |= p->generation == b->elaborator->generation && p->state && p->value != p->state;
+    }
+  }
+  return change;
 }
 
 graph *stage_elaborate(program *p, stage_record *stage, graph_extent extent) {
@@ -109,12 +135,14 @@ graph *stage_elaborate(program *p, stage_record *stage, graph_extent extent) {
     return NULL;
   record_fits(&b);
   note_what_is_read(&b);
-  collect_trained(&b, student_of(&b)->root);
+  stage->about.teachers_change = teachers_change(&b);
+  for (int i = 0; i < stage->about.student_count; i++)
+    collect_trained(&b, stage_student(&b, i)->root);
   collect_trained(&b, b.fits);
   add_up_losses(&b);
   if (!losses_check(&b))
     return NULL;
-  if (extent != GRAPH_FORWARD && !optimizer_elaborate(&b, extent == GRAPH_GRADIENTS))
+  if (extent != GRAPH_FORWARD && b.loss_count > 0 && !optimizer_elaborate(&b, extent == GRAPH_GRADIENTS))
     return NULL;
   return diagnostics_error_count(e->diagnostics) == errors ? b.graph : NULL;
 }

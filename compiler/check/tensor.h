@@ -70,6 +70,8 @@ node *tensor_concat(elaborator *e, int count, node *const *items, int axis, span
 node *tensor_zero_pad(elaborator *e, node *x, int axis, const dim *before, const dim *after, span where);
 node *tensor_matmul(elaborator *e, scope *around, operand left, operand right, span where);
 node *tensor_gather(elaborator *e, node *table, node *ids, span where);
+/* Zeros [rows, ...] and x's rows added where `ids` says. */
+node *tensor_scatter_add(elaborator *e, node *x, node *ids, const dim *rows, span where);
 
 /* Notes that say which names around have this size, and where they got it. */
 void note_sizes(elaborator *e, diagnostic *d, scope *around, int count, const value *sizes);

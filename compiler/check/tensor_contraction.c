@@ -127,3 +127,21 @@ node *tensor_gather(elaborator *e, node *table, node *ids, span where) {
     ragged_set(e, n, ragged_join(e, n->shape, r, 2, (node *[]){table, ids}));
   return n;
 }
+
+node *tensor_scatter_add(elaborator *e, node *x, node *ids, const dim *rows, span where) {
+  node *const operands[] = {x, ids};
+  for (int k = 0; k < 2; k++)
+    for (int i = 0; i < operands[k]->shape.rank; i++)
+      if (ragged_of(e, operands[k]).rows[i] >= 0) {
+        diagnostic *d = elaborate_error(e, where, "rows of %s cannot be added up: its dimension %s is ragged",
+                                        node_describe(e, operands[k]), dim_describe(e, operands[k]->shape.dims[i]));
+        diagnostic_hint(d, "pad(x) makes a dense tensor of it, with zeros behind the end of each row");
+        elaborate_failed(e, d);
+        return NULL;
+      }
+  shape result = {.rank = 1, .dims = {rows}};
+  for (int i = ids->shape.rank; i < x->shape.rank; i++)
+    result.dims[result.rank++] = x->shape.dims[i];
+  node *in_order[] = {ids, x};
+  return tensor_make(e, OP_scatter_add, 2, in_order, NULL, x->dtype, &result, where);
+}

@@ -72,16 +72,16 @@ static void print_models(const check_costs *c, text *to) {
 
 static void print_work(const check_costs *c, const program_stage *s, text *to) {
   const program *p = c->program;
-  if (s->teacher >= 0)
-    text_add(to, "distill %s -> %s", program_model_at(p, s->teacher)->name, program_model_at(p, s->student)->name);
-  else
-    text_add(to, "train %s", program_model_at(p, s->student)->name);
+  text_add(to, s->teacher_count ? "distill " : "train ");
+  program_stage_models(p, s, to);
   text_add(to, " with %s, ", s->objective);
   if (s->steps)
     text_add(to, "%lld step%s", (long long)s->steps, s->steps == 1 ? "" : "s");
   else
     text_add(to, "%g epoch%s", s->epochs, s->epochs == 1 ? "" : "s");
-  text_add(to, " of %s, batch %d, %s", program_data_at(p, s->data)->name, s->batch, s->optimizer);
+  text_add(to, " of %s, batch %d", program_data_at(p, s->data)->name, s->batch);
+  if (s->optimizer)
+    text_add(to, ", %s", s->optimizer);
 }
 
 static void print_stage(const check_costs *c, int index, text *to) {

@@ -87,8 +87,8 @@ static bool make_graphs(run_state *r) {
   r->forwards = arena_array(r->arena, const graph *, program_model_count(p) + 1);
   for (int i = 0; i < program_stage_count(p); i++) {
     r->stages[i] = program_stage_graph(r->program, i, GRAPH_JOINT, r->diagnostics);
-    if (r->stages[i])
-      make_forward(r, program_stage_at(p, i)->student);
+    for (int k = 0; r->stages[i] && k < program_stage_at(p, i)->student_count; k++)
+      make_forward(r, program_stage_at(p, i)->students[k]);
   }
   for (int i = 0; i < program_evaluation_count(p); i++)
     for (int k = 0; k < program_evaluation_at(p, i)->model_count; k++)
@@ -110,9 +110,11 @@ static int64_t result_classes(const graph *forward) {
 static bool check_data(const run_state *r, failure *f) {
   for (int i = 0; i < program_stage_count(r->program); i++) {
     const program_stage *s = program_stage_at(r->program, i);
-    int64_t classes = graph_find_input(r->stages[i], "label") ? result_classes(r->forwards[s->student]) : 0;
-    if (!run_check_fields(r->data[s->data], r->stages[i], classes, f))
-      return false;
+    for (int k = 0; k < s->student_count; k++) {
+      int64_t classes = graph_find_input(r->stages[i], "label") ? result_classes(r->forwards[s->students[k]]) : 0;
+      if (!run_check_fields(r->data[s->data], r->stages[i], classes, f))
+        return false;
+    }
   }
   for (int i = 0; i < program_evaluation_count(r->program); i++) {
     const program_evaluation *v = program_evaluation_at(r->program, i);

@@ -239,8 +239,27 @@ static bool check_tokens(const dataset *data, const graph *g, const char *name, 
               data->path, (long long)data->lines[row], name, limit, table ? table : "the table that it looks up");
 }
 
+/* A memory with a row for each row of the set, which the graph writes or reads by the field `row`. */
+static bool check_rows(const dataset *data, const graph *g, failure *f) {
+  const char *table = NULL;
+  int64_t smallest = smallest_table(g, "row", &table);
+  for (int i = 0; i < g->node_count; i++) {
+    const node *n = g->nodes[i];
+    int64_t rows;
+    if (n->op == OP_scatter_add && dim_is_constant(n->shape.dims[0], &rows) && rows < smallest) {
+      const char *input = source_input(n->operands[0]);
+      smallest = input && strcmp(input, "row") == 0 ? rows : smallest;
+    }
+  }
+  if (data->count <= smallest)
+    return true;
+  return fail(f, "%s has %lld rows, but what is kept for each of them has %lld: give the objective the set's size",
+              data->path, (long long)data->count, (long long)smallest);
+}
+
 bool run_check_fields(const dataset *data, const graph *g, int64_t classes, failure *f) {
-  if (!check_tokens(data, g, "ids", data->ids, f) || !check_tokens(data, g, "types", data->types, f))
+  if (!check_tokens(data, g, "ids", data->ids, f) || !check_tokens(data, g, "types", data->types, f) ||
+      !check_rows(data, g, f))
     return false;
   if (graph_find_input(g, "label") && !data->labels)
     return fail(f, "%s has no labels (label: COLUMN), but they are needed", data->path);

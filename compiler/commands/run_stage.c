@@ -48,12 +48,24 @@ typedef struct stage_context {
   const program_stage *about;
   int index;
   int set_count;
-  weight_set *sets[4];
+  int changed_count;
+  weight_set **sets; /* students, fits, the optimizer's states, teachers */
 } stage_context;
+
+/* The models that the stage changes. */
+static bool save_models(stage_context *c, failure *f) {
+  const program_stage *s = c->about;
+  bool good = true;
+  for (int i = 0; good && i < s->student_count; i++)
+    good = run_save_model(c->run, s->students[i], f);
+  for (int i = 0; good && s->teachers_change && i < s->teacher_count; i++)
+    good = run_save_model(c->run, s->teachers[i], f);
+  return good;
+}
 
 static bool save_after_epoch(void *context, failure *f) {
   stage_context *c = context;
-  return !c->run->output || (run_save_model(c->run, c->about->student, f) && output_folder_flush(c->run->output, f));
+  return !c->run->output || (save_models(c, f) && output_folder_flush(c->run->output, f));
 }
 
 static void explain_failure(void *context, const stage_failure *what) {
@@ -99,18 +111,18 @@ static int run_compiled(stage_context *c, const callable *step, failure *f) {
   run_state *r = c->run;
   const program_stage *s = c->about;
   const dataset *data = r->data[s->data];
-  const char *student = program_model_at(r->program, s->student)->name;
-  char *title = s->teacher < 0 ? memory_print("train %s with %s", student, s->objective)
-                               : memory_print("distill %s -> %s with %s",
-                                              program_model_at(r->program, s->teacher)->name, student, s->objective);
+  text title = {0};
+  text_add(&title, s->teacher_count ? "distill " : "train ");
+  program_stage_models(r->program, s, &title);
+  text_add(&title, " with %s", s->objective);
   stage_term *terms = memory_allocate((size_t)s->term_count, sizeof *terms);
   for (int i = 0; i < s->term_count; i++)
     terms[i] = (stage_term){.name = s->terms[i].name, .output = s->terms[i].output};
   stage work = {.name = s->name,
-                .title = title,
+                .title = title.data,
                 .step = *step,
                 .set_count = c->set_count,
-                .changed_count = 3,
+                .changed_count = c->changed_count,
                 .sets = c->sets,
                 .data = data,
                 .batch = s->batch,
@@ -127,30 +139,36 @@ static int run_compiled(stage_context *c, const callable *step, failure *f) {
   stage_report report;
   int status = status_of(stage_run(&work, &report, f));
   failure saving = {0}; /* of the weights: the failure before it is told first */
-  if (r->output && status != STATUS_OUTPUT_FAILED && !run_save_model(r, s->student, &saving)) {
+  if (r->output && status != STATUS_OUTPUT_FAILED && !save_models(c, &saving)) {
     failure_add(f, "%s%s", f->text ? "\n" : "", saving.text);
     status = STATUS_OUTPUT_FAILED;
   }
   failure_free(&saving);
-  free(title);
+  text_free(&title);
   free(terms);
   return status;
 }
 
 int run_one_stage(run_state *r, int index, failure *f) {
   const program_stage *s = program_stage_at(r->program, index);
-  stage_context c = {.run = r, .about = s, .index = index, .set_count = s->teacher < 0 ? 3 : 4};
+  int students = s->student_count, teachers = s->teacher_count;
+  stage_context c = {.run = r, .about = s, .index = index, .set_count = students + 2 + teachers};
   callable step;
   executable *e = compile(r, r->stages[index], &step, f);
   if (!e)
     return STATUS_INTERNAL;
-  c.sets[0] = r->models[s->student];
-  c.sets[1] = run_make_weights(s->fit, s->fit_count, r->options->seed);
-  c.sets[2] = run_make_weights(s->states, s->state_count, r->options->seed);
-  c.sets[3] = s->teacher < 0 ? NULL : r->models[s->teacher];
+  c.changed_count = s->teachers_change ? c.set_count : students + 2;
+  c.sets = memory_allocate((size_t)c.set_count, sizeof *c.sets);
+  for (int i = 0; i < students; i++)
+    c.sets[i] = r->models[s->students[i]];
+  c.sets[students] = run_make_weights(s->fit, s->fit_count, r->options->seed);
+  c.sets[students + 1] = run_make_weights(s->states, s->state_count, r->options->seed);
+  for (int i = 0; i < teachers; i++)
+    c.sets[students + 2 + i] = r->models[s->teachers[i]];
   int status = run_compiled(&c, &step, f);
-  weight_set_free(c.sets[1]);
-  weight_set_free(c.sets[2]);
+  weight_set_free(c.sets[students]);
+  weight_set_free(c.sets[students + 1]);
+  free(c.sets);
   executable_destroy(e);
   return status;
 }
@@ -205,8 +223,9 @@ static void note_result(run_state *r, const program_evaluation *v, const struct 
 static int reference_row(const run_state *r, const program_evaluation *v) {
   for (int i = 0; i < v->model_count; i++)
     for (int k = 0; k < program_stage_count(r->program); k++)
-      if (program_stage_at(r->program, k)->teacher == v->models[i].model)
-        return i;
+      for (int t = 0; t < program_stage_at(r->program, k)->teacher_count; t++)
+        if (program_stage_at(r->program, k)->teachers[t] == v->models[i].model)
+          return i;
   return -1;
 }
 

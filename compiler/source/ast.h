@@ -260,9 +260,10 @@ typedef struct item { /* of an experiment */
   named on;         /* EVALUATE: the set */
   int metric_count; /* EVALUATE */
   named *metrics;
-  named teacher, student; /* STAGE: `distill teacher -> student`; `train student` has teacher.name NULL */
-  expression *objective;  /* STAGE: a name or a call */
-  int setting_count;      /* STAGE */
+  int teacher_count, student_count; /* STAGE: `distill teachers -> students`; `train students` has no teachers */
+  named *teachers, *students;
+  expression *objective; /* STAGE: a name or a call */
+  int setting_count;     /* STAGE */
   setting *settings;
 } item;
 

@@ -197,7 +197,9 @@ static const char *misplaced(const member *m, declaration_kind kind) {
   case MEMBER_STATEMENT:
     if (objective || m->statement->kind == STATEMENT_EXPRESSION)
       return NULL;
-    return m->statement->kind == STATEMENT_LOSS ? "'loss'" : "'tap'";
+    return m->statement->kind == STATEMENT_LOSS     ? "'loss'"
+           : m->statement->kind == STATEMENT_UPDATE ? "'update'"
+                                                    : "'tap'";
   case MEMBER_LET:
   case MEMBER_IF:
     return NULL;
@@ -219,7 +221,10 @@ static const char *where_it_stands(const member *m) {
   case MEMBER_FOR:
     return "an array of submodules is written: layer = name(...) for i in 0 .. n";
   case MEMBER_STATEMENT:
-    return m->statement->kind == STATEMENT_LOSS ? "losses stand in an objective" : "taps stand in a function's body";
+    return m->statement->kind == STATEMENT_LOSS ? "losses stand in an objective"
+           : m->statement->kind == STATEMENT_UPDATE
+               ? "an update stands in a function's body or, of a model's weights, in an objective"
+               : "taps stand in a function's body";
   case MEMBER_LET:
   case MEMBER_IF:
     break;

@@ -184,10 +184,13 @@ static void add_names(const char *key, int count, const named *names, text *to) 
 }
 
 static void add_stage(const item *i, int depth, text *to) {
-  if (i->teacher.name)
-    text_add(to, " (distill %s %s)", i->teacher.name, i->student.name);
-  else
-    text_add(to, " (train %s)", i->student.name);
+  text_add(to, i->teacher_count ? " (distill" : " (train");
+  for (int t = 0; t < i->teacher_count; t++)
+    text_add(to, " %s", i->teachers[t].name);
+  for (int s = 0; s < i->student_count; s++)
+    text_add(to, "%s %s", s == 0 && i->teacher_count + i->student_count > 2 && i->teacher_count ? " ->" : "",
+             i->students[s].name);
+  text_add(to, ")");
   add_value("with", i->objective, to);
   for (int s = 0; s < i->setting_count; s++) {
     text_add(to, "\n");

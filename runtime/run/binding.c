@@ -14,7 +14,7 @@ struct binding {
   int64_t *dims;
   void *workspace;
   size_t workspace_size;
-  float step, steps;
+  float step, steps, epoch;
   int64_t key[2];
 };
 
@@ -56,14 +56,16 @@ typedef enum {
   FIELD_TYPES,
   FIELD_LABEL,
   FIELD_LENGTHS,
+  FIELD_ROW,
   FIELD_STEP,
   FIELD_STEPS,
+  FIELD_EPOCH,
   FIELD_KEY,
   FIELD_NONE
 } field_kind;
 
 static field_kind field_by_name(const char *name) {
-  static const char *const names[] = {"ids", "types", "label", NULL, "step", "steps", "key"};
+  static const char *const names[] = {"ids", "types", "label", NULL, "row", "step", "steps", "epoch", "key"};
   const char *dot = strrchr(name, '.');
   if (dot && strcmp(dot, ".lengths") == 0)
     return FIELD_LENGTHS;
@@ -79,12 +81,12 @@ static bool check_input(const binding *b, const retort_tensor *t, failure *f) {
     int rank;
   } expected[] = {
       [FIELD_IDS] = {RETORT_I32, 2},     [FIELD_TYPES] = {RETORT_I32, 2}, [FIELD_LABEL] = {RETORT_I32, 1},
-      [FIELD_LENGTHS] = {RETORT_I32, 1}, [FIELD_STEP] = {RETORT_F32, 0},  [FIELD_STEPS] = {RETORT_F32, 0},
-      [FIELD_KEY] = {RETORT_I64, 1},
+      [FIELD_LENGTHS] = {RETORT_I32, 1}, [FIELD_ROW] = {RETORT_I64, 1},   [FIELD_STEP] = {RETORT_F32, 0},
+      [FIELD_STEPS] = {RETORT_F32, 0},   [FIELD_EPOCH] = {RETORT_F32, 0}, [FIELD_KEY] = {RETORT_I64, 1},
   };
   field_kind kind = field_by_name(t->name);
   if (kind == FIELD_NONE)
-    return fail(f, "%s: the input '%s' is no field of a batch (ids, types, label)", b->function.signature->name,
+    return fail(f, "%s: the input '%s' is no field of a batch (ids, types, label, row)", b->function.signature->name,
                 t->name);
   if (t->dtype != (int32_t)expected[kind].dtype || t->rank != expected[kind].rank)
     return fail(f, "%s: the input '%s' has another type than the batch's field: %s of rank %d",
@@ -102,6 +104,8 @@ binding *binding_create(const callable *function, int set_count, weight_set *con
   b->function = *function;
   b->threads = threads;
   b->dims = memory_allocate((size_t)s->dim_count, sizeof *b->dims);
+  for (int i = 0; i < s->dim_count; i++)
+    b->dims[i] = 1; /* one that no input has, of a function that reads no batch, stays so */
   b->weights = memory_allocate((size_t)s->weight_count, sizeof *b->weights);
   b->states = memory_allocate((size_t)s->state_count, sizeof *b->states);
   b->inputs = memory_allocate((size_t)s->input_count, sizeof *b->inputs);
@@ -180,6 +184,10 @@ static const void *input_data(const binding *b, field_kind kind, const batch *da
     return data->labels;
   case FIELD_LENGTHS:
     return data->lengths;
+  case FIELD_ROW:
+    return data->indices;
+  case FIELD_EPOCH:
+    return &b->epoch;
   case FIELD_STEP:
     return &b->step;
   case FIELD_STEPS:
@@ -222,6 +230,7 @@ bool binding_call(binding *b, const batch *data, const step_values *values, fail
     return false;
   b->step = (float)values->step;
   b->steps = (float)values->steps;
+  b->epoch = (float)values->epoch;
   b->key[0] = (int64_t)values->seed;
   b->key[1] = values->step;
   for (int i = 0; i < s->input_count; i++)

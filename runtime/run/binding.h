@@ -18,9 +18,8 @@ typedef struct callable {
 typedef struct binding binding;
 
 /* Weights and states are looked up in `sets` by input name and must agree in type and shape; inputs are the batch's
- * fields ids, types, label, NAME.lengths, and step, steps, key. NULL after a failure (which lists what was not found).
- * The sets and what the callable points to must outlive the binding; weights must keep
- * their values. */
+ * fields ids, types, label, row, NAME.lengths, and step, steps, epoch, key. NULL after a failure (which lists what was
+ * not found). The sets and what the callable points to must outlive the binding; weights must keep their values. */
 binding *binding_create(const callable *function, int set_count, weight_set *const *sets, int threads, failure *f);
 void binding_free(binding *b);
 
@@ -30,6 +29,7 @@ int64_t binding_width(const binding *b);
 typedef struct step_values {
   int64_t step, steps; /* step from 1 */
   uint64_t seed;
+  double epoch; /* epochs done before this step */
 } step_values;
 
 bool binding_call(binding *b, const batch *data, const step_values *values, failure *f);

@@ -69,13 +69,16 @@ static bool read_losses(running *r, failure *f) {
   return true;
 }
 
-static step_values values_of(const stage *s, int64_t step) {
-  return (step_values){.step = step, .steps = s->steps, .seed = s->seed};
+static step_values values_of(const running *r, int64_t step) {
+  return (step_values){.step = step,
+                       .steps = r->stage->steps,
+                       .seed = r->stage->seed,
+                       .epoch = (double)(step - 1) / (double)batcher_per_epoch(r->batches)};
 }
 
 static bool do_step(running *r, int64_t step, const batch **data, failure *f) {
   *data = batcher_fill(r->batches, step - 1);
-  step_values values = values_of(r->stage, step);
+  step_values values = values_of(r, step);
   return binding_call(r->binding, *data, &values, f) && read_losses(r, f);
 }
 
@@ -142,7 +145,7 @@ static stage_result report_failure(running *r, int64_t step, int64_t *done, fail
   stage_failure seen = {0}, what = {0};
   find_bad_term(r, &seen);
   what.step = find_bad_step(r, step, f);
-  what.values = values_of(s, what.step);
+  what.values = values_of(r, what.step);
   if (f->text || !go_to(r, what.step - 1, f))
     return STAGE_FAILED;
   const char *kind = isnan(seen.value) ? "NaN" : "infinite";
