@@ -2,23 +2,24 @@
  *
  *   retort run examples/demo.rt --out out
  *   retort build examples/demo.rt --model student --weights out/student -o student
- *   cc -I. -Iruntime/core examples/deploy.c student.o libretort-core.a -lopenblas -fopenmp -lm -o deploy
+ *   cc -I. -Iruntime/core examples/deploy.c student.o build/libretort-core.a -lopenblas -fopenmp -lm -o deploy
  *   ./deploy student.weights 2 14 27 3 */
 #include "student.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-int main(int count, char **arguments) {
-  FILE *file = count > 2 ? fopen(arguments[1], "rb") : NULL;
-  void *weights = aligned_alloc(64, STUDENT_WEIGHTS_SIZE);
-  if (!file || !weights || fread(weights, 1, STUDENT_WEIGHTS_SIZE, file) != STUDENT_WEIGHTS_SIZE)
-    return fprintf(stderr, "usage: deploy WEIGHTS ID...\n"), 2;
-  fclose(file);
+enum { VOCABULARY = 86, POSITIONS = 32 }; /* the model's; a function does not check what it is given */
 
-  int32_t length = count - 2;
-  int32_t *ids = calloc((size_t)length, sizeof *ids), *types = calloc((size_t)length, sizeof *types);
+int main(int count, char **arguments) {
+  _Alignas(64) static char weights[STUDENT_WEIGHTS_SIZE];
+  int32_t ids[POSITIONS], types[POSITIONS] = {0}, length = count - 2;
+  FILE *file = length > 0 && length <= POSITIONS ? fopen(arguments[1], "rb") : NULL;
+  if (!file || fread(weights, 1, sizeof weights, file) != sizeof weights)
+    return fprintf(stderr, "usage: deploy WEIGHTS ID... (%d at most)\n", POSITIONS), 2;
+  fclose(file);
   for (int i = 0; i < length; i++)
-    ids[i] = atoi(arguments[i + 2]);
+    if ((ids[i] = atoi(arguments[i + 2])) < 0 || ids[i] >= VOCABULARY)
+      return fprintf(stderr, "deploy: %s is no token\n", arguments[i + 2]), 2;
 
   float logits[2];
   size_t size = (student_forward_workspace(1, length, 1) + 63) / 64 * 64;
@@ -26,6 +27,6 @@ int main(int count, char **arguments) {
   int status = student_forward_run(weights, 1, length, &length, ids, types, logits, workspace, size, 1);
   if (status == RETORT_OK)
     printf("%a %a\n", (double)logits[0], (double)logits[1]);
-  free(weights), free(ids), free(types), free(workspace);
+  free(workspace);
   return status;
 }
