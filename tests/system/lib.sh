@@ -37,6 +37,16 @@ expect_text() {
 expect_same() { cmp "$1" "$2" || fail_test "$1 and $2 differ"; }
 expect_different() { cmp -s "$1" "$2" && fail_test "$1 and $2 are equal"; return 0; }
 
+# METRICS STAGE FACTOR: the mean of a stage's last ten losses is below FACTOR times that of its first ten.
+losses_fall() {
+  sed -n "s/.*\"stage\":\"$2\".*\"loss\":\([0-9.e+-]*\).*/\1/p" "$1" >losses
+  [ "$(wc -l <losses)" -ge 40 ] || fail_test "too few steps of $2: $(wc -l <losses)"
+  first=$(head -n 10 losses | awk '{ s += $1 } END { print s / NR }')
+  last=$(tail -n 10 losses | awk '{ s += $1 } END { print s / NR }')
+  awk -v first="$first" -v last="$last" -v factor="$3" 'BEGIN { exit !(last < factor * first) }' ||
+    fail_test "the loss of $2 went from $first to $last, expected below $3 of the first"
+}
+
 # A small task: whether a sentence says more good than bad words; a vocabulary, three sets, an experiment.
 make_task() {
   printf '%s\n' '[PAD]' '[UNK]' '[CLS]' '[SEP]' good fine bad poor film is a very not >vocab.txt

@@ -20,16 +20,6 @@ test_compiler_and_runtime_name_no_network() {
   [ "$(wc -l <found)" = 3 ] || fail_test "3 lines expected: $(cat found)"
 }
 
-# `metrics.jsonl STAGE`: the mean of the first ten losses of a stage and of the last ten.
-losses_fall() {
-  sed -n "s/.*\"stage\":\"$2\".*\"loss\":\([0-9.e+-]*\).*/\1/p" "$1" >losses
-  [ "$(wc -l <losses)" -ge 40 ] || fail_test "too few steps of $2: $(wc -l <losses)"
-  first=$(head -n 10 losses | awk '{ s += $1 } END { print s / NR }')
-  last=$(tail -n 10 losses | awk '{ s += $1 } END { print s / NR }')
-  awk -v first="$first" -v last="$last" -v factor="$3" 'BEGIN { exit !(last < factor * first) }' ||
-    fail_test "the loss of $2 went from $first to $last, expected below $3 of the first"
-}
-
 # A network that models/ does not have, in a file of the language: it trains and it is distilled.
 test_network_of_ones_own() {
   cp "$here/mixer.rt" .
