@@ -100,6 +100,8 @@ static const char *identifier(arena *a, const char *content) {
 static kernel *share_kernel(collection *c, kernel *k, const char *what) {
   text printed = {0};
   kernel_print(k, &printed);
+  for (int i = 0; i < k->register_count; i++) /* the text does not say them */
+    text_add(&printed, " %s", dtype_name(k->register_dtypes[i]));
   uint64_t hash = hash_text(printed.data);
   for (int i = 0; i < c->count; i++)
     if (c->known[i].hash == hash && strcmp(c->known[i].text, printed.data) == 0) {
