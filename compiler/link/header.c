@@ -149,7 +149,7 @@ static void add_prepare(arena *a, const product_function *f, const product *p, t
            "its first call. */\nstatic inline int %s_run(void *weights, void *workspace, size_t workspace_size) {\n",
            of, symbol);
   add_weight_pointers(a, f, s, p, to);
-  text_add(to, "  static const void *const input_pointers[%d];\n  void *const output_pointers[] = {",
+  text_add(to, "  static const void *const input_pointers[%d] = {0};\n  void *const output_pointers[] = {",
            s->input_count + 1);
   for (int i = 0; i < s->output_count; i++)
     text_add(to, "\n      (char *)weights + %lld,", (long long)offset_of(a, p, f, s->outputs[i].name));
