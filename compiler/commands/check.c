@@ -26,9 +26,8 @@ static int print_help(void) {
       "  --models DIR       the standard library's folder\n"
       "\n"
       "EXIT STATUS\n"
-      "  0 no errors, 1 errors in the file, 2 wrong command line, 3 the file cannot be read, 4 the output cannot be "
-      "written, 70 a fault of\n"
-      "  retort itself, 71 out of memory\n");
+      "  0 no errors, 1 errors in the file, 2 wrong command line, 3 the file cannot be read, 4 the output cannot be\n"
+      "  written, 70 a fault of retort itself, 71 out of memory\n");
   return finish_output();
 }
 

@@ -93,10 +93,10 @@ static void print_stage(const check_costs *c, int index, text *to) {
            arena_print(a, "%d", cost.calls), count_text(a, cost.operations / s->batch), bytes_text(a, peak));
   text_add(to, "  ");
   print_work(c, s, to);
-  text_add(to, "\n  losses");
+  text_add(to, "\n  losses:");
   for (int i = 0; i < s->term_count; i++)
     text_add(to, "%s %s", i ? "," : "", s->terms[i].name);
-  text_add(to, "; memory: weights %s, state %s, batch %s, workspace %s\n", bytes_text(a, cost.weights),
+  text_add(to, "\n  memory: weights %s, state %s, batch %s, workspace %s\n", bytes_text(a, cost.weights),
            bytes_text(a, cost.states), bytes_text(a, cost.batch), bytes_text(a, cost.workspace));
 }
 

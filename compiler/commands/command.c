@@ -1,5 +1,6 @@
 #include "compiler/commands/command.h"
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -70,8 +71,9 @@ const char *models_folder(arena *a) {
     static const char *const beside[] = {"../share/retort/models", "../models", "../../models"};
     for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
       const char *path = arena_print(a, "%.*s/%s", (int)(slash - program), program, beside[i]);
-      if (is_folder(path))
-        return path;
+      char shortest[PATH_MAX]; /* messages name files there */
+      if (is_folder(path) && realpath(path, shortest))
+        return arena_copy(a, shortest, strlen(shortest));
     }
   }
   return RETORT_MODELS;

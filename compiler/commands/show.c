@@ -94,14 +94,30 @@ static int print_help(void) {
   return finish_output();
 }
 
+static int no_stage(const char *name) {
+  enum { NAMES_MAX = 32 };
+  const char *names[NAMES_MAX];
+  int count = 0;
+  for (const struct stage_row *row = before_passes; row->name && count < NAMES_MAX; row++)
+    names[count++] = row->name;
+  for (const pass *p = passes; p->name && count < NAMES_MAX; p++)
+    names[count++] = p->name;
+  for (const struct stage_row *row = behind_passes; row->name && count < NAMES_MAX; row++)
+    names[count++] = row->name;
+  const char *near = name ? nearest_name(name, names, count) : NULL;
+  if (near)
+    return show_failed(STATUS_USAGE_WRONG, "there is no stage '%s'; did you mean '%s'?", name, near);
+  return name ? show_failed(STATUS_USAGE_WRONG, "there is no stage '%s'; retort show --help lists them", name)
+              : show_failed(STATUS_USAGE_WRONG, "which stage? --stage=NAME; retort show --help lists them");
+}
+
 static int show(const show_options *given, arena *a) {
   show_options o = *given;
   if (!o.models)
     o.models = models_folder(a);
   show_stage *stage = o.stage ? find_stage(o.stage) : NULL;
   if (!stage)
-    return o.stage ? show_failed(STATUS_USAGE_WRONG, "there is no stage '%s'; retort show --help lists them", o.stage)
-                   : show_failed(STATUS_USAGE_WRONG, "which stage? --stage=NAME; retort show --help lists them");
+    return no_stage(o.stage);
   text t = {0};
   int status = stage(&o, a, &t);
   int written = write_output(&t);
