@@ -1,6 +1,8 @@
 /* The program `retort`: finds the command and runs it. */
 #include "compiler/commands/command.h"
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define RETORT_VERSION "0.1"
 
@@ -64,6 +66,15 @@ static int run_command(int count, char **arguments) {
   return unknown_command(arguments[0]);
 }
 
+/* Threads that wait for the others spin for milliseconds by libgomp's default; where other programs want the cores as
+ * well, that makes steps of small models ten and more times as slow. libgomp reads this before main, so the program
+ * starts once more. What the user has set stays. */
+static void wait_briefly(char **arguments) {
+  if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT") || setenv("GOMP_SPINCOUNT", "1000", 1) != 0)
+    return;
+  execv("/proc/self/exe", arguments);
+}
+
 int main(int count, char **arguments) {
   if (count < 2) {
     fputs(usage, stderr);
@@ -83,5 +94,7 @@ int main(int count, char **arguments) {
     print_help();
     return finish_output();
   }
+  if (!strcmp(word, "run"))
+    wait_briefly(arguments);
   return run_command(count - 1, arguments + 1);
 }
