@@ -56,10 +56,17 @@ diagnostic *elaborate_error(elaborator *e, span where, const char *format, ...) 
   return diagnostic_error(note_place(e, where) ? e->diagnostics : e->muted, where, "%s", message);
 }
 
+/* The innermost calls say what was being computed, the outermost one which line of the user's began it. */
 value elaborate_failed(elaborator *e, diagnostic *error) {
-  int shown = 0;
-  for (const call_frame *f = e->frame; f && shown < FRAMES_SHOWN; f = f->caller, shown++)
-    diagnostic_note(error, f->where, "in this call of '%s'", f->name);
+  int count = 0, index = 0;
+  for (const call_frame *f = e->frame; f; f = f->caller)
+    count++;
+  for (const call_frame *f = e->frame; f; f = f->caller, index++) {
+    if (index < FRAMES_SHOWN - 1 || index == count - 1)
+      diagnostic_note(error, f->where, "in this call of '%s'", f->name);
+    else if (index == FRAMES_SHOWN - 1)
+      diagnostic_note(error, (span){0}, "… and %d more, within", count - FRAMES_SHOWN);
+  }
   return value_error();
 }
 

@@ -222,7 +222,7 @@ node *ragged_clear(elaborator *e, node *x, span where);
 
 /* An error at `where`; labels, notes and hints may be added, then elaborate_failed ends it. */
 diagnostic *elaborate_error(elaborator *e, span where, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* Adds the calls that led here as notes (the innermost 4) and returns VALUE_ERROR. */
+/* Adds the calls that led here as notes (the innermost and the outermost one) and returns VALUE_ERROR. */
 value elaborate_failed(elaborator *e, diagnostic *error);
 
 value elaborate_expression(elaborator *e, scope *s, const expression *x);
