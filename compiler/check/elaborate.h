@@ -287,6 +287,8 @@ bool type_to_shape(elaborator *e, scope *s, const type_syntax *type, const char 
 
 /* ---- the program's common parts ---- */
 
+typedef struct loss_listing loss_listing; /* print_losses.c */
+
 struct program {
   arena *arena;
   const char *path;
@@ -298,6 +300,7 @@ struct program {
   int model_count; /* of the experiment */
   instance_root **models;
   struct experiment *experiment; /* NULL for a library; see experiment.c */
+  loss_listing *listing;         /* set while losses are to be listed */
 };
 
 #endif

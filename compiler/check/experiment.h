@@ -133,6 +133,8 @@ extern const char *const batch_fields[];
 enum { BATCH_FIELD_COUNT = 7 };
 /* Runs the models on the batch and the objective's members; false after an error. */
 bool objective_elaborate(stage_build *b);
+/* Lists a loss statement of an objective, elaborated in `s`, in the program's listing (print_losses.c). */
+void losses_note(stage_build *b, scope *s, const statement *what);
 /* Every loss, and every addend of one, must depend on something trained. False after an error. */
 bool losses_check(stage_build *b);
 /* Appends gradients, optimizer and updates; `output_gradients`: and the gradients as outputs "gradient.INPUT". False

@@ -193,6 +193,8 @@ static void add_loss(elaborator *e, scope *s, const statement *what, void *conte
   loss_addend added = {
       .syntax = what, .value = n, .weighted = factor ? graph_binary(b->graph, OP_mul, n, factor, what->where) : n};
   arena_append(e->arena, b->losses, b->loss_count, added);
+  if (b->program->listing)
+    losses_note(b, s, what);
 }
 
 /* ---- members ---- */

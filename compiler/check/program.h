@@ -149,4 +149,8 @@ graph *program_plain_function_graph(program *p, const char *function, int type_c
  * --stage=typed`. */
 void program_print(const program *p, text *to);
 
+/* Each stage's terms with functions of losses written out, their reductions, temperatures, masks and weights: `show
+ * --stage=losses`. */
+void program_print_losses(program *p, text *to, diagnostics *d);
+
 #endif

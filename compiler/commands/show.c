@@ -14,6 +14,7 @@ static const struct stage_row {
         {"tokens", show_tokens, "a token a line: line:column kind text"},
         {"ast", show_ast, "the syntax tree"},
         {"typed", show_typed, "modules and functions with their types, as the checker sees them"},
+        {"losses", show_losses, "each stage's losses: formula, reduction, temperature, mask, weight"},
         {"graph", show_graph, "the tensor graph of a stage's losses, or of a model's function"},
         {"grad", show_grad, "the same with gradients and updates, before all passes"},
         {.name = NULL},

@@ -15,7 +15,7 @@ typedef struct show_options {
 typedef int show_stage(const show_options *o, arena *a, text *to);
 
 show_stage show_tokens, show_ast; /* show_source.c */
-show_stage show_typed, show_graph, show_grad;
+show_stage show_typed, show_losses, show_graph, show_grad;
 /* A pass by its name, with those before it on a program, alone on a graph's text (show_graph.c). */
 show_stage show_pass;
 show_stage show_fuse, show_schedule;

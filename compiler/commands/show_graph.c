@@ -107,6 +107,17 @@ int show_typed(const show_options *o, arena *a, text *to) {
   return p ? report_diagnostics(d) : unreadable(d); /* warnings too: they are what the checker saw */
 }
 
+int show_losses(const show_options *o, arena *a, text *to) {
+  diagnostics *d = diagnostics_create(a);
+  program *p = load(o, a, d);
+  if (!p)
+    return unreadable(d);
+  diagnostics *shown = diagnostics_create(a); /* what writing formulas out says again */
+  if (diagnostics_error_count(d) == 0)
+    program_print_losses(p, to, shown);
+  return report_errors(d);
+}
+
 static int print_graph(const show_options *o, const graph *g, int status, text *to) {
   if (g)
     graph_print(g, o->spans, to);
