@@ -1,4 +1,4 @@
-/* `retort run`: reads the command line, checks everything that can be checked, then runs stage after stage. */
+/* `retort run`: checks everything that can be checked, then runs stage after stage. */
 #include "compiler/commands/run_state.h"
 #include "runtime/run/interrupt.h"
 #include "runtime/run/metrics.h"
@@ -30,37 +30,6 @@ static const char help[] =
     "EXIT STATUS\n"
     "  0 done, 1 errors in the file, 2 wrong command line, 3 data or weights cannot be used, 4 the output cannot be\n"
     "  written, 5 a loss is NaN or infinite, 70 a fault of retort itself, 71 out of memory, 130 interrupted\n";
-
-/* ---- the command line ---- */
-
-static bool parse_whole(const char *word, int64_t least, int64_t most, int64_t *value) {
-  char *end;
-  errno = 0;
-  long long number = strtoll(word, &end, 10);
-  *value = number;
-  return *word && !*end && !errno && number >= least && number <= most;
-}
-
-static int default_threads(void) {
-  const char *wanted = getenv("OMP_NUM_THREADS");
-  int64_t number;
-  if (wanted && parse_whole(wanted, 1, 1024, &number))
-    return (int)number;
-  long online = sysconf(_SC_NPROCESSORS_ONLN);
-  return online > 1 ? (int)online : 1;
-}
-
-static bool parse_numbers(run_options *o, const char *seed, const char *threads, failure *f) {
-  int64_t number = 1;
-  if (seed && !parse_whole(seed, 0, INT64_MAX, &number))
-    return fail(f, "--seed %s: expected a whole number of 0 or more", seed);
-  o->seed = (uint64_t)number;
-  number = default_threads();
-  if (threads && !parse_whole(threads, 1, 1024, &number))
-    return fail(f, "--threads %s: expected a number from 1 to 1024", threads);
-  o->threads = (int)number;
-  return true;
-}
 
 /* ---- checks before anything runs ---- */
 
@@ -191,7 +160,8 @@ static int run_checked(run_state *r, failure *f) {
   return status;
 }
 
-static int run_program(run_state *r, failure *f) {
+/* The program with its graphs, everything that needs no data checked. */
+static int load_program(run_state *r, failure *f) {
   const run_options *o = r->options;
   const program_options options = {.models = o->models ? o->models : models_folder(r->arena),
                                    .override_count = o->override_count,
@@ -200,31 +170,48 @@ static int run_program(run_state *r, failure *f) {
   bool good = r->program && diagnostics_error_count(r->diagnostics) == 0;
   bool experiment = good && program_name(r->program);
   good = good && (!experiment || make_graphs(r));
-  report_diagnostics(r->diagnostics);
+  if (o->quiet)
+    report_errors(r->diagnostics);
+  else
+    report_diagnostics(r->diagnostics);
   if (!good)
     return r->program ? STATUS_SOURCE_WRONG : STATUS_INPUT_WRONG;
   if (!experiment) {
     fail(f, "%s holds no experiment: there is nothing to run", o->file);
     return STATUS_SOURCE_WRONG;
   }
-  return check_metrics(r, f) ? run_checked(r, f) : STATUS_SOURCE_WRONG;
+  return check_metrics(r, f) ? STATUS_DONE : STATUS_SOURCE_WRONG;
 }
 
-static int run_with(const run_options *o) {
+/* `only_check`: nothing runs. *results gets a reference to what was evaluated. */
+static int run_with(const run_options *o, bool only_check, json_t **results) {
   failure f = {0};
   run_state r = {.options = o, .arena = arena_create(), .results = json_array()};
   r.colour = wants_color();
   r.diagnostics = diagnostics_create(r.arena);
   r.progress = progress_create(stderr, isatty(STDERR_FILENO), r.colour);
-  int status = run_program(&r, &f);
+  int status = load_program(&r, &f);
+  if (status == STATUS_DONE && !only_check)
+    status = run_checked(&r, &f);
   if (f.text)
     fprintf(stderr, "retort: %serror%s: %s\n", r.colour ? "\033[1;31m" : "", r.colour ? "\033[0m" : "", f.text);
   failure_free(&f);
   if (r.program)
     run_free_data(&r);
   progress_free(r.progress);
-  json_decref(r.results);
+  *results = r.results;
   arena_destroy(r.arena);
+  return status;
+}
+
+int run_execute(const run_options *o, json_t **results) {
+  return run_with(o, false, results);
+}
+
+int run_check(const run_options *o) {
+  json_t *results;
+  int status = run_with(o, true, &results);
+  json_decref(results);
   return status;
 }
 
@@ -233,31 +220,13 @@ int command_run(int count, char **arguments) {
     fputs(help, stdout);
     return fflush(stdout) ? STATUS_OUTPUT_FAILED : STATUS_DONE;
   }
-  run_options o = {0};
-  const char *seed = NULL, *threads = NULL;
-  o.overrides = memory_allocate((size_t)count, sizeof *o.overrides);
-  o.loads = memory_allocate((size_t)count, sizeof *o.loads);
-  const option options[] = {
-      {.name = "--set", .list = o.overrides, .list_count = &o.override_count},
-      {.name = "--load", .list = o.loads, .list_count = &o.load_count},
-      {.name = "--seed", .value = &seed},
-      {.name = "--threads", .value = &threads},
-      {.name = "--out", .value = &o.out},
-      {.name = "--cpu", .value = &o.compile.cpu},
-      {.name = "--models", .value = &o.models},
-      {.name = "--interpret", .flag = &o.compile.interpret},
-      {.name = NULL},
-  };
-  failure f = {0};
+  run_options o;
   int status = STATUS_USAGE_WRONG;
-  if (options_read(count, arguments, options, &o.file)) {
-    if (parse_numbers(&o, seed, threads, &f))
-      status = run_with(&o);
-    else
-      fprintf(stderr, "retort run: %s; retort run --help says more\n", f.text);
+  if (run_options_read(count, arguments, NULL, &o)) {
+    json_t *results;
+    status = run_execute(&o, &results);
+    json_decref(results);
   }
-  failure_free(&f);
-  free(o.overrides);
-  free(o.loads);
+  run_options_free(&o);
   return status;
 }

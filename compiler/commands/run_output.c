@@ -7,19 +7,23 @@ static const char *base_name(const char *path) {
   return slash ? slash + 1 : path;
 }
 
-bool run_write_settings(run_state *r, const char *status, failure *f) {
-  const run_options *o = r->options;
-  const char *file = program_path(r->program);
+json_t *run_options_json(const run_options *o) {
   json_t *sets = json_array(), *loads = json_array();
   for (int i = 0; i < o->override_count; i++)
     json_array_append_new(sets, json_string(o->overrides[i]));
   for (int i = 0; i < o->load_count; i++)
     json_array_append_new(loads, json_string(o->loads[i]));
-  const char *name = program_name(r->program);
+  return json_pack("{s:I, s:i, s:s?, s:b, s:o, s:o}", "seed", (json_int_t)o->seed, "threads", o->threads, "cpu",
+                   o->compile.cpu, "interpret", (int)o->compile.interpret, "set", sets, "load", loads);
+}
+
+bool run_write_settings(run_state *r, const char *status, failure *f) {
+  const char *file = program_path(r->program);
   json_t *settings =
-      json_pack("{s:s, s:s, s:s, s:I, s:i, s:s?, s:b, s:o, s:o}", "experiment", name, "file", base_name(file), "status",
-                status, "seed", (json_int_t)o->seed, "threads", o->threads, "cpu", o->compile.cpu, "interpret",
-                (int)o->compile.interpret, "set", sets, "load", loads);
+      json_pack("{s:s, s:s, s:s}", "experiment", program_name(r->program), "file", base_name(file), "status", status);
+  json_t *options = run_options_json(r->options);
+  json_object_update(settings, options);
+  json_decref(options);
   bool good = output_folder_write_json(r->output, "settings.json", settings, f) &&
               output_folder_write_json(r->output, "results.json", r->results, f) &&
               output_folder_copy(r->output, base_name(file), file, f);

@@ -201,32 +201,22 @@ static int evaluate_model(run_state *r, const program_evaluation *v, const struc
   return good ? STATUS_DONE : f->text ? STATUS_INTERNAL : STATUS_INTERRUPTED;
 }
 
-static void note_result(run_state *r, const program_evaluation *v, const struct evaluated_model *m,
-                        const table_row *row) {
+static void note_result(run_state *r, const program_evaluation *v, int index, const table_row *row) {
+  int model = v->models[index].model;
+  const char *name = program_model_at(r->program, model)->name, *set = program_data_at(r->program, v->data)->name;
   json_t *scores = json_object();
   for (int i = 0; i < v->metric_count; i++)
     json_object_set_new(scores, v->metrics[i], json_real(row->scores[i]));
-  const char *set = program_data_at(r->program, v->data)->name;
   if (r->output) {
     char *line = json_dumps(scores, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    fprintf(output_folder_log(r->output), "{\"evaluate\":\"%s\",\"on\":\"%s\",\"scores\":%s}\n",
-            program_model_at(r->program, m->model)->name, set, line);
+    fprintf(output_folder_log(r->output), "{\"evaluate\":\"%s\",\"on\":\"%s\",\"scores\":%s}\n", name, set, line);
     free(line);
   }
-  json_array_append_new(r->results, json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:f}", "label", m->label, "model",
-                                              program_model_at(r->program, m->model)->name, "on", set, "scores", scores,
-                                              "parameters", (json_int_t)row->parameters, "bytes",
-                                              (json_int_t)row->bytes, "milliseconds_per_sample", row->milliseconds));
-}
-
-/* The row that the others are compared with: the first model that is a teacher. */
-static int reference_row(const run_state *r, const program_evaluation *v) {
-  for (int i = 0; i < v->model_count; i++)
-    for (int k = 0; k < program_stage_count(r->program); k++)
-      for (int t = 0; t < program_stage_at(r->program, k)->teacher_count; t++)
-        if (program_stage_at(r->program, k)->teachers[t] == v->models[i].model)
-          return i;
-  return -1;
+  json_array_append_new(r->results,
+                        json_pack("{s:s, s:s, s:s, s:s?, s:s, s:o, s:I, s:I, s:f}", "label", row->label, "model", name,
+                                  "role", run_role(r->program, model), "baseline", run_baseline(r->program, v, index),
+                                  "on", set, "scores", scores, "parameters", (json_int_t)row->parameters, "bytes",
+                                  (json_int_t)row->bytes, "milliseconds_per_sample", row->milliseconds));
 }
 
 int run_one_evaluation(run_state *r, int index, failure *f) {
@@ -237,14 +227,14 @@ int run_one_evaluation(run_state *r, int index, failure *f) {
   for (int i = 0; i < v->model_count && status == STATUS_DONE; i++) {
     status = evaluate_model(r, v, &v->models[i], scores + i * v->metric_count, &rows[i], f);
     if (status == STATUS_DONE)
-      note_result(r, v, &v->models[i], &rows[i]);
+      note_result(r, v, i, &rows[i]);
   }
-  if (status == STATUS_DONE) {
+  if (status == STATUS_DONE && !r->options->quiet) {
     char *title = memory_print("on %s (%lld rows)", program_data_at(r->program, v->data)->name,
                                (long long)r->data[v->data]->count);
     fputc('\n', stdout);
     table_print(stdout, r->colour && isatty(STDOUT_FILENO), title, v->metric_count, v->metrics, v->model_count, rows,
-                reference_row(r, v));
+                run_reference(r->program, v));
     free(title);
   }
   free(rows);

@@ -15,6 +15,7 @@ typedef struct run_options {
   const char **loads; /* "MODEL=PATH" */
   uint64_t seed;
   int threads;
+  bool quiet; /* no warnings, no table */
   compile_options compile;
 } run_options;
 
@@ -42,6 +43,32 @@ typedef struct run_state {
   json_t *results;        /* an array: of evaluated models */
 } run_state;
 
+/* ---- run.c ---- */
+
+/* Runs the file's experiment; an exit status. *results: what was evaluated, as in results.json (the caller drops it).
+ */
+int run_execute(const run_options *o, json_t **results);
+/* Only the checks that come before data is read; the same messages and statuses. */
+int run_check(const run_options *o);
+
+/* ---- run_options.c ---- */
+
+/* A whole number in that range, without anything behind it. */
+bool parse_whole(const char *word, int64_t least, int64_t most, int64_t *value);
+/* Reads the options of `retort run` and `further` ones (as options_read has them; NULL: none). False after a message.
+ * The caller calls run_options_free either way. */
+bool run_options_read(int count, char **arguments, const option *further, run_options *o);
+void run_options_free(run_options *o);
+
+/* ---- run_roles.c ---- */
+
+/* "distilled", "teacher", or else "trained". */
+const char *run_role(const program *p, int model);
+/* The label of the evaluated model that is built as this distilled one, but learned without a teacher; NULL: none. */
+const char *run_baseline(const program *p, const program_evaluation *v, int index);
+/* The model that the others are compared with: the first one that is a teacher; -1: none. */
+int run_reference(const program *p, const program_evaluation *v);
+
 /* ---- run_data.c ---- */
 
 /* Weights of every model, with their initial values, then those of --load. */
@@ -61,6 +88,8 @@ int run_one_evaluation(run_state *r, int index, failure *f);
 
 /* ---- run_output.c ---- */
 
+/* The options that a run's result depends on, as settings.json has them. */
+json_t *run_options_json(const run_options *o);
 /* Writes source and settings into the output folder. */
 bool run_write_settings(run_state *r, const char *status, failure *f);
 bool run_save_model(run_state *r, int model, failure *f);

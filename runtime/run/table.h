@@ -16,4 +16,7 @@ typedef struct table_row {
 void table_print(FILE *to, bool colour, const char *title, int metric_count, const char *const *metrics, int row_count,
                  const table_row *rows, int reference);
 
+/* "13.6 k", "4.39 M". The caller frees it. */
+char *table_count_text(int64_t count);
+
 #endif

@@ -1,0 +1,72 @@
+/* The command line of what runs experiments: `retort run`, `retort experiment`. */
+#include "compiler/commands/run_state.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool parse_whole(const char *word, int64_t least, int64_t most, int64_t *value) {
+  char *end;
+  errno = 0;
+  long long number = strtoll(word, &end, 10);
+  *value = number;
+  return *word && !*end && !errno && number >= least && number <= most;
+}
+
+static int default_threads(void) {
+  const char *wanted = getenv("OMP_NUM_THREADS");
+  int64_t number;
+  if (wanted && parse_whole(wanted, 1, 1024, &number))
+    return (int)number;
+  long online = sysconf(_SC_NPROCESSORS_ONLN);
+  return online > 1 ? (int)online : 1;
+}
+
+static bool parse_numbers(run_options *o, const char *seed, const char *threads, failure *f) {
+  int64_t number = 1;
+  if (seed && !parse_whole(seed, 0, INT64_MAX, &number))
+    return fail(f, "--seed %s: expected a whole number of 0 or more", seed);
+  o->seed = (uint64_t)number;
+  number = default_threads();
+  if (threads && !parse_whole(threads, 1, 1024, &number))
+    return fail(f, "--threads %s: expected a number from 1 to 1024", threads);
+  o->threads = (int)number;
+  return true;
+}
+
+bool run_options_read(int count, char **arguments, const option *further, run_options *o) {
+  enum { OPTIONS_MAX = 32 };
+  const char *seed = NULL, *threads = NULL;
+  *o = (run_options){0};
+  o->overrides = memory_allocate((size_t)count, sizeof *o->overrides);
+  o->loads = memory_allocate((size_t)count, sizeof *o->loads);
+  option options[OPTIONS_MAX] = {
+      {.name = "--set", .list = o->overrides, .list_count = &o->override_count},
+      {.name = "--load", .list = o->loads, .list_count = &o->load_count},
+      {.name = "--seed", .value = &seed},
+      {.name = "--threads", .value = &threads},
+      {.name = "--out", .value = &o->out},
+      {.name = "--cpu", .value = &o->compile.cpu},
+      {.name = "--models", .value = &o->models},
+      {.name = "--interpret", .flag = &o->compile.interpret},
+      {.name = NULL},
+  };
+  int used = 0;
+  while (options[used].name)
+    used++;
+  for (; further && further->name && used < OPTIONS_MAX - 1; further++)
+    options[used++] = *further;
+  failure f = {0};
+  bool good = options_read(count, arguments, options, &o->file);
+  if (good && !parse_numbers(o, seed, threads, &f)) {
+    fprintf(stderr, "retort %s: %s; retort %s --help says more\n", arguments[0], f.text, arguments[0]);
+    good = false;
+  }
+  failure_free(&f);
+  return good;
+}
+
+void run_options_free(run_options *o) {
+  free(o->overrides);
+  free(o->loads);
+}
