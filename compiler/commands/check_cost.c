@@ -93,7 +93,7 @@ static void print_stage(const check_costs *c, int index, text *to) {
            arena_print(a, "%d", cost.calls), count_text(a, cost.operations / s->batch), bytes_text(a, peak));
   text_add(to, "  ");
   print_work(c, s, to);
-  text_add(to, "\n  losses:");
+  text_add(to, s->term_count ? "\n  losses:" : "\n  no losses: it only updates");
   for (int i = 0; i < s->term_count; i++)
     text_add(to, "%s %s", i ? "," : "", s->terms[i].name);
   text_add(to, "\n  memory: weights %s, state %s, batch %s, workspace %s\n", bytes_text(a, cost.weights),

@@ -23,7 +23,7 @@ distill teacher -> STUDENT with labels_by_epoch
 distill teacher -> STUDENT with balanced_labels
 distill teacher -> STUDENT with hidden_layers(map: last_layers)
 distill teacher -> STUDENT with weighted_hidden_layers
-distill teacher -> STUDENT with pkd(map: skip_layers)
+distill teacher -> STUDENT with pkd(map: inner_layers)
 distill teacher -> STUDENT with distilbert
 distill teacher -> STUDENT with minilm
 distill teacher -> STUDENT with minilm2(heads: 8)
