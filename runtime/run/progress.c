@@ -63,7 +63,8 @@ static void add_time(line *l, double seconds) {
     add(l, "%ld:%02ld", whole / 60, whole % 60);
 }
 
-static line compose(const progress *p) {
+static line compose(const progress *p, bool terms) {
+  int term_count = terms && p->stage.term_count > 1 ? p->stage.term_count : 0;
   line l = {0};
   const progress_stage *s = &p->stage;
   int64_t epoch = (p->step + s->steps_per_epoch - 1) / s->steps_per_epoch;
@@ -73,9 +74,9 @@ static line compose(const progress *p) {
       (long long)s->steps);
   if (p->summed > 0) {
     add(&l, "  loss %.4g", p->loss_sum / (double)p->summed);
-    for (int i = 0; s->term_count > 1 && i < s->term_count; i++)
+    for (int i = 0; i < term_count; i++)
       add(&l, "%s%s %.4g", i ? ", " : " (", s->terms[i], p->term_sums[i] / (double)p->summed);
-    if (s->term_count > 1)
+    if (term_count)
       add(&l, ")");
   }
   if (elapsed > 0)
@@ -91,13 +92,22 @@ static line compose(const progress *p) {
   return l;
 }
 
+/* What a line of the terminal holds, so that the next one can be written over it. */
+static line fit(const progress *p, line l) {
+  struct winsize size;
+  size_t columns = ioctl(fileno(p->to), TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+  if (l.used >= columns)
+    l = compose(p, false);
+  if (l.used >= columns)
+    l.used = columns - 1;
+  return l;
+}
+
 static void draw(progress *p) {
-  line l = compose(p);
+  line l = compose(p, true);
   if (p->terminal) {
-    struct winsize size;
-    size_t columns = ioctl(fileno(p->to), TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
-    if (l.used > columns - 1)
-      l.used = columns - 1;
+    if (p->step < p->stage.steps) /* the last one stays: it may take two lines */
+      l = fit(p, l);
     fprintf(p->to, "\r%s%.*s%s\033[K", p->colour ? "\033[36m" : "", (int)l.used, l.text, p->colour ? "\033[0m" : "");
     p->pending = true;
   } else {
