@@ -4,8 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RETORT_VERSION "0.1"
-
 static const char usage[] = "usage: retort COMMAND FILE [options]; retort --help says more\n";
 
 static const char environment[] = //

@@ -5,6 +5,8 @@
 #include "compiler/source/diagnostic.h"
 #include "compiler/source/text.h"
 
+#define RETORT_VERSION "0.1"
+
 /* Exit statuses of every command; EXIT_MEMORY (71) is arena.h's. */
 enum {
   STATUS_DONE = 0,

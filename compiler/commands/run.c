@@ -19,13 +19,19 @@ static const char help[] =
     "  --seed N           random weights, order of rows, dropout (default 1)\n"
     "  --threads N        threads (default: one a processor)\n"
     "  --out DIR          leaves weights, config.json, metrics.jsonl, results.json, source and settings there\n"
+    "  --resume DIR       goes on with the run of that folder that was killed or interrupted, as if it had not been:\n"
+    "                     give the same file and the same options but for --out\n"
+    "  --checkpoint-minutes N  with --out: how often all that is needed to go on is kept in DIR.checkpoint\n"
+    "                     (default 5; fractions are allowed, 0: never)\n"
+    "  --checkpoint-steps N    the same after every N steps of a stage as well (default 0: never)\n"
     "  --load MODEL=PATH  starts a model from a safetensors file or a folder with model.safetensors\n"
     "  --cpu NAME         code for that processor (an LLVM name; default: this one)\n"
     "  --interpret        runs the reference interpreter in place of compiled code: slow\n"
     "  --models DIR       the standard library's folder\n"
     "\n"
     "Data is looked for beside FILE, then in the folder that the environment variable RETORT_DATA names. Ctrl-C ends\n"
-    "a run after the current step, with what is done saved; an output folder that was there stays as it was.\n"
+    "a run after the current step, with what is done saved; an output folder that was there stays as it was. When a\n"
+    "checkpoint cannot be written, as on a full disk, the run says so and goes on.\n"
     "\n"
     "EXIT STATUS\n"
     "  0 done, 1 errors in the file, 2 wrong command line, 3 data or weights cannot be used, 4 the output cannot be\n"
@@ -102,14 +108,20 @@ static bool check_data(const run_state *r, failure *f) {
 /* ---- the run ---- */
 
 static int run_experiment(run_state *r, failure *f) {
-  int status = STATUS_DONE;
-  for (int i = 0; i < program_stage_count(r->program) && status == STATUS_DONE; i++)
+  int status = STATUS_DONE, stages = program_stage_count(r->program);
+  for (int i = r->resumed_stage; i < stages && status == STATUS_DONE; i++) {
+    r->stages_begun = i + 1;
     status = run_one_stage(r, i, f);
+  }
+  if (status != STATUS_DONE)
+    return status;
+  r->stages_begun = stages;
+  if (r->output) /* evaluations are done again from a checkpoint, as a whole */
+    output_folder_log_text(r->output, &r->log_of_stages);
   for (int i = 0; i < program_evaluation_count(r->program) && status == STATUS_DONE; i++)
     status = run_one_evaluation(r, i, f);
-  for (int i = 0; i < program_export_count(r->program) && status == STATUS_DONE && r->output; i++)
-    if (!run_save_model(r, program_export_at(r->program, i), f))
-      status = STATUS_OUTPUT_FAILED;
+  if (status == STATUS_INTERRUPTED)
+    run_checkpoint(r, stages, 0, 0, NULL);
   return status;
 }
 
@@ -119,7 +131,7 @@ static int end_output(run_state *r, int status, failure *f) {
   const char *word = status == STATUS_INTERRUPTED ? "interrupted" : status <= STATUS_NOT_FINITE ? words[status] : NULL;
   failure own = {0};
   char *path = NULL;
-  if (!word || !run_write_settings(r, word, &own)) {
+  if (!word || !run_save_models(r, &own) || !run_write_settings(r, word, &own)) {
     output_folder_abandon(r->output);
   } else if (output_folder_end(r->output, status == STATUS_DONE, &path, &own)) {
     progress_say(r->progress, "%s: %s", status == STATUS_DONE ? "written" : "what was done is kept", path);
@@ -131,6 +143,7 @@ static int end_output(run_state *r, int status, failure *f) {
     status = status == STATUS_DONE ? STATUS_OUTPUT_FAILED : status;
   }
   failure_free(&own);
+  run_end_checkpoints(r, status == STATUS_DONE || status == STATUS_NOT_FINITE);
   return status;
 }
 
@@ -141,6 +154,14 @@ static int run_checked(run_state *r, failure *f) {
     r->output = output_folder_begin(r->options->out, f);
     if (!r->output)
       return STATUS_OUTPUT_FAILED;
+    bool good = run_begin_checkpoints(r, f);
+    if (!good || r->finished_before) {
+      output_folder_abandon(r->output);
+      r->output = NULL;
+      if (good)
+        progress_say(r->progress, "%s holds the whole run: there is nothing left to do", r->options->out);
+      return good ? STATUS_DONE : STATUS_INPUT_WRONG;
+    }
   }
   interrupt_catch();
   int status = run_experiment(r, f);
@@ -200,6 +221,9 @@ static int run_with(const run_options *o, bool only_check, json_t **results) {
     run_free_data(&r);
   progress_free(r.progress);
   *results = r.results;
+  json_decref(r.identity);
+  checkpoint_close(r.resumed);
+  free(r.checkpoints);
   arena_destroy(r.arena);
   return status;
 }
@@ -215,14 +239,30 @@ int run_check(const run_options *o) {
   return status;
 }
 
+/* Where the run is left, and with --resume begun. */
+static bool choose_folder(run_options *o, const char *resume) {
+  if (resume && o->out) {
+    fputs("retort run: --resume names the folder; --out cannot be given with it\n", stderr);
+    return false;
+  }
+  o->resume = resume;
+  o->out = resume ? resume : o->out;
+  if (o->out || !o->checkpoints_wanted)
+    return true;
+  fputs("retort run: checkpoints are made beside the folder that --out names, and there is no --out\n", stderr);
+  return false;
+}
+
 int command_run(int count, char **arguments) {
   if (wants_help(count, arguments)) {
     fputs(help, stdout);
     return fflush(stdout) ? STATUS_OUTPUT_FAILED : STATUS_DONE;
   }
   run_options o;
+  const char *resume = NULL;
+  const option further[] = {{.name = "--resume", .value = &resume}, {.name = NULL}};
   int status = STATUS_USAGE_WRONG;
-  if (run_options_read(count, arguments, NULL, &o)) {
+  if (run_options_read(count, arguments, further, &o) && choose_folder(&o, resume)) {
     json_t *results;
     status = run_execute(&o, &results);
     json_decref(results);

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { DEFAULT_CHECKPOINT_MINUTES = 5 };
+
 bool parse_whole(const char *word, int64_t least, int64_t most, int64_t *value) {
   char *end;
   errno = 0;
@@ -34,9 +36,20 @@ static bool parse_numbers(run_options *o, const char *seed, const char *threads,
   return true;
 }
 
+static bool parse_checkpoints(run_options *o, const char *steps, const char *minutes, failure *f) {
+  o->checkpoints_wanted = steps || minutes;
+  if (steps && !parse_whole(steps, 0, INT32_MAX, &o->checkpoint_steps))
+    return fail(f, "--checkpoint-steps %s: expected a whole number of 0 or more", steps);
+  char *end = NULL;
+  o->checkpoint_minutes = minutes ? strtod(minutes, &end) : DEFAULT_CHECKPOINT_MINUTES;
+  if (minutes && (!*minutes || *end || !(o->checkpoint_minutes >= 0 && o->checkpoint_minutes <= 1e6)))
+    return fail(f, "--checkpoint-minutes %s: expected a number of 0 or more", minutes);
+  return true;
+}
+
 bool run_options_read(int count, char **arguments, const option *further, run_options *o) {
   enum { OPTIONS_MAX = 32 };
-  const char *seed = NULL, *threads = NULL;
+  const char *seed = NULL, *threads = NULL, *steps = NULL, *minutes = NULL;
   *o = (run_options){0};
   o->overrides = memory_allocate((size_t)count, sizeof *o->overrides);
   o->loads = memory_allocate((size_t)count, sizeof *o->loads);
@@ -46,6 +59,8 @@ bool run_options_read(int count, char **arguments, const option *further, run_op
       {.name = "--seed", .value = &seed},
       {.name = "--threads", .value = &threads},
       {.name = "--out", .value = &o->out},
+      {.name = "--checkpoint-steps", .value = &steps},
+      {.name = "--checkpoint-minutes", .value = &minutes},
       {.name = "--cpu", .value = &o->compile.cpu},
       {.name = "--models", .value = &o->models},
       {.name = "--interpret", .flag = &o->compile.interpret},
@@ -58,7 +73,7 @@ bool run_options_read(int count, char **arguments, const option *further, run_op
     options[used++] = *further;
   failure f = {0};
   bool good = options_read(count, arguments, options, &o->file);
-  if (good && !parse_numbers(o, seed, threads, &f)) {
+  if (good && !(parse_numbers(o, seed, threads, &f) && parse_checkpoints(o, steps, minutes, &f))) {
     fprintf(stderr, "retort %s: %s; retort %s --help says more\n", arguments[0], f.text, arguments[0]);
     good = false;
   }

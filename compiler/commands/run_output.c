@@ -19,8 +19,8 @@ json_t *run_options_json(const run_options *o) {
 
 bool run_write_settings(run_state *r, const char *status, failure *f) {
   const char *file = program_path(r->program);
-  json_t *settings =
-      json_pack("{s:s, s:s, s:s}", "experiment", program_name(r->program), "file", base_name(file), "status", status);
+  json_t *settings = json_pack("{s:s, s:s, s:s, s:s}", "experiment", program_name(r->program), "file", base_name(file),
+                               "status", status, "identity", run_identity(r));
   json_t *options = run_options_json(r->options);
   json_object_update(settings, options);
   json_decref(options);
@@ -45,7 +45,7 @@ static json_t *setting_value(const struct model_setting *s) {
   return json_null();
 }
 
-bool run_save_model(run_state *r, int model, failure *f) {
+static bool save_model(run_state *r, int model, failure *f) {
   const program_model *m = program_model_at(r->program, model);
   json_t *config = json_object();
   json_object_set_new(config, "module", json_string(m->module));
@@ -53,5 +53,16 @@ bool run_save_model(run_state *r, int model, failure *f) {
     json_object_set_new(config, m->settings[i].name, setting_value(&m->settings[i]));
   bool good = output_folder_save_model(r->output, m->name, r->models[model], config, f);
   json_decref(config);
+  return good;
+}
+
+bool run_save_models(run_state *r, failure *f) {
+  bool good = true;
+  for (int i = 0; i < program_model_count(r->program) && good; i++) {
+    bool wanted = run_model_changed(r, i, r->stages_begun);
+    for (int k = 0; k < program_export_count(r->program); k++)
+      wanted |= program_export_at(r->program, k) == i;
+    good = !wanted || save_model(r, i, f);
+  }
   return good;
 }

@@ -52,20 +52,20 @@ typedef struct stage_context {
   weight_set **sets; /* students, fits, the optimizer's states, teachers */
 } stage_context;
 
-/* The models that the stage changes. */
-static bool save_models(stage_context *c, failure *f) {
-  const program_stage *s = c->about;
-  bool good = true;
-  for (int i = 0; good && i < s->student_count; i++)
-    good = run_save_model(c->run, s->students[i], f);
-  for (int i = 0; good && s->teachers_change && i < s->teacher_count; i++)
-    good = run_save_model(c->run, s->teachers[i], f);
-  return good;
+/* What lives as long as the stage: what its objective learns, and the optimizer's states. */
+static weight_set *const *own_sets(const stage_context *c) {
+  return c->sets + c->about->student_count;
+}
+enum { OWN_SETS = 2 };
+
+static bool checkpoint_due(void *context, int64_t done) {
+  stage_context *c = context;
+  return run_checkpoint_due(c->run, done);
 }
 
-static bool save_after_epoch(void *context, failure *f) {
+static void make_checkpoint(void *context, int64_t done) {
   stage_context *c = context;
-  return !c->run->output || (save_models(c, f) && output_folder_flush(c->run->output, f));
+  run_checkpoint(c->run, c->index, done, OWN_SETS, own_sets(c));
 }
 
 static void explain_failure(void *context, const stage_failure *what) {
@@ -109,6 +109,9 @@ static int status_of(stage_result result) {
 
 static int run_compiled(stage_context *c, const callable *step, failure *f) {
   run_state *r = c->run;
+  int64_t start = r->resumed && c->index == r->resumed_stage ? r->resumed_step : 0;
+  if (start > 0 && !run_resume_stage(r, OWN_SETS, own_sets(c), f))
+    return STATUS_INPUT_WRONG;
   const program_stage *s = c->about;
   const dataset *data = r->data[s->data];
   text title = {0};
@@ -126,24 +129,22 @@ static int run_compiled(stage_context *c, const callable *step, failure *f) {
                 .sets = c->sets,
                 .data = data,
                 .batch = s->batch,
-                .steps = s->steps > 0 ? s->steps : stage_steps(s->epochs, data->count, s->batch),
+                .steps = run_stage_steps(r, c->index),
+                .start = start,
                 .seed = stage_seed(r, s),
                 .threads = r->options->threads,
                 .term_count = s->term_count,
                 .terms = terms,
                 .progress = r->progress,
                 .log = r->output ? output_folder_log(r->output) : NULL,
-                .epoch_done = save_after_epoch,
+                .checkpoint_due = checkpoint_due,
+                .checkpoint = make_checkpoint,
                 .explain = explain_failure,
                 .context = c};
   stage_report report;
   int status = status_of(stage_run(&work, &report, f));
-  failure saving = {0}; /* of the weights: the failure before it is told first */
-  if (r->output && status != STATUS_OUTPUT_FAILED && !save_models(c, &saving)) {
-    failure_add(f, "%s%s", f->text ? "\n" : "", saving.text);
-    status = STATUS_OUTPUT_FAILED;
-  }
-  failure_free(&saving);
+  if (status == STATUS_INTERRUPTED)
+    run_checkpoint(r, c->index, report.steps, OWN_SETS, own_sets(c));
   text_free(&title);
   free(terms);
   return status;

@@ -4,6 +4,7 @@
 #include "compiler/check/program.h"
 #include "compiler/commands/command.h"
 #include "compiler/link/executable.h"
+#include "runtime/run/checkpoint.h"
 #include "runtime/run/output.h"
 #include "runtime/run/stage.h"
 
@@ -17,6 +18,10 @@ typedef struct run_options {
   int threads;
   bool quiet; /* no warnings, no table */
   compile_options compile;
+  bool resume;              /* `out` is the folder of a run that was cut off */
+  int64_t checkpoint_steps; /* 0: none by steps */
+  double checkpoint_minutes;
+  bool checkpoints_wanted; /* one of these was given */
 } run_options;
 
 typedef struct run_state {
@@ -41,6 +46,17 @@ typedef struct run_state {
   const graph **forwards; /* by model; NULL where none is needed */
   output_folder *output;  /* NULL without --out */
   json_t *results;        /* an array: of evaluated models */
+  int stages_begun;
+  size_t log_of_stages; /* bytes of the metrics when the last stage was done; 0: it is not */
+  /* run_checkpoint.c */
+  char *checkpoints;   /* their folder; NULL: none are made */
+  json_t *identity;    /* what must be equal for a run to go on */
+  checkpoint *resumed; /* NULL: from the beginning */
+  int resumed_stage;
+  int64_t resumed_step; /* steps of it that are done */
+  double checkpoint_time, flush_time;
+  bool checkpoint_written;
+  bool finished_before; /* the run that --resume names has ended well: its results are `results` */
 } run_state;
 
 /* ---- run.c ---- */
@@ -86,13 +102,33 @@ void run_free_data(run_state *r);
 int run_one_stage(run_state *r, int index, failure *f);
 int run_one_evaluation(run_state *r, int index, failure *f);
 
+/* ---- run_checkpoint.c ---- */
+
+/* Says what a run is, for --out with models and data at hand, and with --resume reads where it was. */
+bool run_begin_checkpoints(run_state *r, failure *f);
+/* A hash of what must be equal for a run to go on; in the arena. */
+const char *run_identity(run_state *r);
+/* Whether it is time for one, after `done` steps of a stage. */
+bool run_checkpoint_due(run_state *r, int64_t done);
+/* Before stage `index`, or with `done` of its steps done and the sets that live as long as it. A failure is said, and
+ * that is all. */
+void run_checkpoint(run_state *r, int index, int64_t done, int set_count, weight_set *const *sets);
+/* The sets of the stage that the run goes on in. */
+bool run_resume_stage(const run_state *r, int set_count, weight_set *const *sets, failure *f);
+/* Whether stages before `index` change a model. */
+bool run_model_changed(const run_state *r, int model, int index);
+int64_t run_stage_steps(const run_state *r, int index);
+/* `over`: the run will not go on, they are removed. */
+void run_end_checkpoints(run_state *r, bool over);
+
 /* ---- run_output.c ---- */
 
 /* The options that a run's result depends on, as settings.json has them. */
 json_t *run_options_json(const run_options *o);
 /* Writes source and settings into the output folder. */
 bool run_write_settings(run_state *r, const char *status, failure *f);
-bool run_save_model(run_state *r, int model, failure *f);
+/* The models that stages so far have changed, and the exported ones. */
+bool run_save_models(run_state *r, failure *f);
 
 /* ---- explain.c ---- */
 

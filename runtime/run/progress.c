@@ -81,9 +81,9 @@ static line compose(const progress *p, bool terms) {
   }
   if (elapsed > 0)
     add(&l, "  %.0f samples/s", (double)p->samples / elapsed);
-  if (p->step > 0 && p->step < s->steps) {
+  if (p->step > s->start && p->step < s->steps) {
     add(&l, "  ");
-    add_time(&l, elapsed / (double)p->step * (double)(s->steps - p->step));
+    add_time(&l, elapsed / (double)(p->step - s->start) * (double)(s->steps - p->step));
     add(&l, " left");
   } else {
     add(&l, "  ");
@@ -133,6 +133,8 @@ void progress_begin(progress *p, const progress_stage *stage) {
   clear_sums(p);
   fprintf(p->to, "%s%s%s: %s, %lld steps\n", p->colour ? "\033[1m" : "", stage->name, p->colour ? "\033[0m" : "",
           stage->title, (long long)stage->steps);
+  if (stage->start > 0)
+    fprintf(p->to, "%s  goes on after step %lld\n", stage->name, (long long)stage->start);
 }
 
 void progress_step(progress *p, int64_t step, int64_t samples, double loss, const double *terms) {

@@ -10,6 +10,7 @@ typedef struct progress_stage {
   const char *name;  /* "imitate" */
   const char *title; /* "distill teacher -> student" */
   int64_t steps, steps_per_epoch;
+  int64_t start; /* steps done before */
   int term_count;
   const char *const *terms; /* names */
 } progress_stage;

@@ -173,10 +173,18 @@ static stage_result report_failure(running *r, int64_t step, int64_t *done, fail
 
 /* ---- the loop ---- */
 
+/* A checkpoint is a snapshot too: a run that goes on from it has the same one. */
+static void keep_checkpoint(running *r, int64_t done) {
+  const stage *s = r->stage;
+  if (done == s->steps || !s->checkpoint_due || !s->checkpoint_due(s->context, done) || !weights_finite(r))
+    return;
+  take_snapshot(r, done);
+  s->checkpoint(s->context, done);
+}
+
 static stage_result run_steps(running *r, int64_t *done, failure *f) {
   const stage *s = r->stage;
-  int64_t per_epoch = batcher_per_epoch(r->batches);
-  for (int64_t step = 1; step <= s->steps; step++) {
+  for (int64_t step = s->start + 1; step <= s->steps; step++) {
     if (interrupt_requested())
       return STAGE_INTERRUPTED;
     const batch *data;
@@ -190,14 +198,13 @@ static stage_result run_steps(running *r, int64_t *done, failure *f) {
       return report_failure(r, step, done, f);
     *done = step;
     progress_step(s->progress, step, data->rows, r->loss, r->terms);
-    if (step % per_epoch == 0 && step < s->steps && s->epoch_done && !s->epoch_done(s->context, f))
-      return STAGE_FAILED;
+    keep_checkpoint(r, step);
   }
   return STAGE_DONE;
 }
 
 stage_result stage_run(const stage *s, stage_report *report, failure *f) {
-  *report = (stage_report){0};
+  *report = (stage_report){.steps = s->start};
   running r = {.stage = s};
   r.binding = binding_create(&s->step, s->set_count, s->sets, s->threads, f);
   if (!r.binding)
@@ -207,13 +214,14 @@ stage_result stage_run(const stage *s, stage_report *report, failure *f) {
   r.snapshot = memory_allocate((size_t)s->changed_count, sizeof *r.snapshot);
   for (int k = 0; k < s->changed_count; k++)
     r.snapshot[k] = weight_set_create(s->sets[k]->count, s->sets[k]->items);
-  take_snapshot(&r, 0);
+  take_snapshot(&r, s->start);
   const char **names = memory_allocate((size_t)s->term_count, sizeof *names);
   for (int i = 0; i < s->term_count; i++)
     names[i] = s->terms[i].name;
   progress_begin(s->progress, &(progress_stage){.name = s->name,
                                                 .title = s->title,
                                                 .steps = s->steps,
+                                                .start = s->start,
                                                 .steps_per_epoch = batcher_per_epoch(r.batches),
                                                 .term_count = s->term_count,
                                                 .terms = names});

@@ -26,14 +26,17 @@ typedef struct stage {
   weight_set **sets;
   const dataset *data;
   int64_t batch, steps; /* rows; steps in all */
+  int64_t start;        /* steps that are done already: the sets are as they were left */
   uint64_t seed;        /* of the order of rows and of the step's random numbers */
   int threads;
   int term_count;
   const stage_term *terms;
   progress *progress;
   FILE *log; /* a JSON line a step; NULL: none */
-  /* Called after each epoch (not after the last step); false ends the stage. NULL: nothing to do. */
-  bool (*epoch_done)(void *context, failure *f);
+  /* Called after each step but the last: whether a checkpoint is due. If so, and if all weights are numbers, it is
+   * made with `done` steps done. What fails there is its own business. Both may be NULL. */
+  bool (*checkpoint_due)(void *context, int64_t done);
+  void (*checkpoint)(void *context, int64_t done);
   /* Called when a loss is no number, to find out why. May be NULL. */
   void (*explain)(void *context, const stage_failure *what);
   void *context;
@@ -48,7 +51,7 @@ typedef enum {
 } stage_result;
 
 typedef struct stage_report {
-  int64_t steps; /* done */
+  int64_t steps; /* done, with those before the start */
   double seconds;
   size_t workspace; /* bytes */
 } stage_report;

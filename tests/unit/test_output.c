@@ -163,7 +163,7 @@ static void a_terminal_line_is_written_over(void **state) {
   progress *p = progress_create(to, true, false);
   static const char *const terms[] = {"hidden", "attention"};
   const double values[] = {1, 3};
-  progress_begin(p, &(progress_stage){"imitate", "distill a -> b", 4, 2, 2, terms});
+  progress_begin(p, &(progress_stage){"imitate", "distill a -> b", 4, 2, 0, 2, terms});
   progress_step(p, 1, 8, 4, values);
   progress_step(p, 2, 8, 2, values);
   progress_end(p);

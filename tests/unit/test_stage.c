@@ -105,15 +105,24 @@ typedef struct fixture {
   char *shown_text, *log_text;
   size_t shown_size, log_size;
   behaviour behaviour;
-  int epochs_done;
+  int64_t start;
+  int checkpoints;
+  int64_t checkpoint_steps; /* done when the last one was made */
+  float checkpoint_weight;
   stage_failure explained;
   float weight_when_explained;
 } fixture;
 
-static bool epoch_done(void *context, failure *f) {
-  (void)f;
-  ((fixture *)context)->epochs_done++;
-  return true;
+static bool checkpoint_due(void *context, int64_t done) {
+  (void)context;
+  return done % 20 == 0;
+}
+
+static void checkpoint(void *context, int64_t done) {
+  fixture *x = context;
+  x->checkpoints++;
+  x->checkpoint_steps = done;
+  x->checkpoint_weight = *(float *)x->weights->items[0].data;
 }
 
 static void explain(void *context, const stage_failure *what) {
@@ -174,7 +183,9 @@ static stage_result run(fixture *x, int64_t steps, stage_report *report, failure
                    .terms = terms,
                    .progress = x->progress,
                    .log = x->log,
-                   .epoch_done = epoch_done,
+                   .start = x->start,
+                   .checkpoint_due = checkpoint_due,
+                   .checkpoint = checkpoint,
                    .explain = explain,
                    .context = x};
   stage_result got = stage_run(&s, report, f);
@@ -195,7 +206,7 @@ static void runs_to_the_end(void **state) {
   assert_null(f.text);
   assert_int_equal(report.steps, 60);
   assert_int_equal(x.behaviour.rows, 20 * ROWS); /* the last batch of an epoch is smaller, none is left out */
-  assert_int_equal(x.epochs_done, 19);
+  assert_int_equal(x.checkpoints, 2);            /* none after the last step */
   assert_true(fabsf(*(float *)x.weights->items[0].data - 0.5f) < 0.3f);
   assert_non_null(strstr(x.shown_text, "fit: train m with square, 60 steps\nfit  epoch 1/20  step 3/60  loss "));
   assert_non_null(strstr(x.log_text, "{\"stage\":\"fit\",\"step\":3,\"epoch\":1,\"loss\":"));
@@ -220,6 +231,29 @@ static float weight_after(int64_t steps) {
   return w;
 }
 
+/* What is left of a run does the same from a checkpoint as it did the first time. */
+static void goes_on_where_it_was(void **state) {
+  (void)state;
+  fixture whole, rest;
+  open_fixture(&whole);
+  open_fixture(&rest);
+  failure f = {0};
+  stage_report report;
+  assert_int_equal(run(&whole, 50, &report, &f), STAGE_DONE);
+  assert_int_equal(whole.checkpoint_steps, 40);
+  rest.start = whole.checkpoint_steps;
+  *(float *)rest.weights->items[0].data = whole.checkpoint_weight;
+  assert_int_equal(run(&rest, 50, &report, &f), STAGE_DONE);
+  assert_int_equal(report.steps, 50);
+  assert_true(*(float *)rest.weights->items[0].data == *(float *)whole.weights->items[0].data);
+  const char *line = strstr(whole.log_text, "{\"stage\":\"fit\",\"step\":41,");
+  assert_non_null(line);
+  assert_string_equal(rest.log_text, line);
+  assert_non_null(strstr(rest.shown_text, "fit  goes on after step 40\n"));
+  close_fixture(&whole);
+  close_fixture(&rest);
+}
+
 static void stops_before_a_bad_step(void **state) {
   (void)state;
   static const int64_t steps[] = {1, 2, 100, 101, 117, 230};
@@ -231,7 +265,7 @@ static void stops_before_a_bad_step(void **state) {
       stage_report report;
       *(spoil_weight ? &x.behaviour.bad_weight : &x.behaviour.bad_loss) = steps[i];
       assert_int_equal(run(&x, 300, &report, &f), STAGE_NOT_FINITE);
-      bool further_back = !spoil_weight && (steps[i] - 1) % 100 != 0; /* not behind the snapshot */
+      bool further_back = !spoil_weight && (steps[i] - 1) % 20 != 0; /* not behind the snapshot */
       assert_int_equal(report.steps, steps[i] - 1 - further_back);
       assert_true(*(float *)x.weights->items[0].data == weight_after(report.steps));
       assert_int_equal(x.explained.step, steps[i]);
@@ -318,11 +352,9 @@ static void steps_of_epochs(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(runs_to_the_end),
-      cmocka_unit_test(stops_before_a_bad_step),
-      cmocka_unit_test(a_signal_ends_it_after_a_step),
-      cmocka_unit_test(names_that_are_not_there),
-      cmocka_unit_test(predicts_in_the_sets_order),
+      cmocka_unit_test(runs_to_the_end),          cmocka_unit_test(goes_on_where_it_was),
+      cmocka_unit_test(stops_before_a_bad_step),  cmocka_unit_test(a_signal_ends_it_after_a_step),
+      cmocka_unit_test(names_that_are_not_there), cmocka_unit_test(predicts_in_the_sets_order),
       cmocka_unit_test(steps_of_epochs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
