@@ -34,7 +34,7 @@ static void print_help(void) {
          "\n"
          "COMMANDS\n");
   for (const command *c = commands; c->name; c++)
-    printf("  %-8s  %s\n", c->name, c->summary);
+    printf("  %-10s  %s\n", c->name, c->summary);
   printf("\n"
          "A file says in the language of grammar/README.md what a teacher is, what a student is, and what the student\n"
          "should learn. Files end in .rt.\n"
@@ -92,7 +92,7 @@ int main(int count, char **arguments) {
     print_help();
     return finish_output();
   }
-  if (!strcmp(word, "run"))
+  if (!strcmp(word, "run") || !strcmp(word, "experiment"))
     wait_briefly(arguments);
   return run_command(count - 1, arguments + 1);
 }

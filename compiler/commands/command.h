@@ -31,6 +31,7 @@ extern const command commands[];
 int command_show(int count, char **arguments);
 int command_check(int count, char **arguments);
 int command_run(int count, char **arguments);
+int command_experiment(int count, char **arguments);
 int command_build(int count, char **arguments);
 
 /* ---- the command line ---- */
