@@ -128,3 +128,36 @@ test_methods_refuse() {
   expect 3 "$RETORT" run wrong.rt
   expect_text err "has 240 rows, but what is kept for each of them has 100"
 }
+
+# Text alone teaches an encoder; a student imitates it on the same text; classifiers start from both.
+test_masked_words() {
+  make_task
+  cut -f 1 train.tsv >text.txt
+  cat >general.rt <<'RT'
+use bert, masked_words, tinybert, losses, optimizers, starts
+experiment general {
+  data text = tsv("text.txt", text: 0) |> wordpiece("vocab.txt", length: 16)
+  data train = tsv("{split}.tsv", text: 0, label: 1, classes: 2) |> wordpiece("vocab.txt", length: 16)
+  model general = bert_masked_words(vocabulary: 13, layers: 2, hidden: 32, heads: 4, ff: 64, positions: 16, drop: 0.0, std: 0.1, mask_id: 1, hidden_words: 2)
+  model small = bert_masked_words(vocabulary: 13, layers: 1, hidden: 16, heads: 4, ff: 32, positions: 16, drop: 0.0, std: 0.1)
+  model student = bert_classifier(vocabulary: 13, layers: 1, hidden: 16, heads: 4, ff: 32, positions: 16, drop: 0.0, std: 0.1)
+  model other = bert_classifier(vocabulary: 13, layers: 1, hidden: 16, heads: 4, ff: 32, positions: 16, drop: 0.0, std: 0.1)
+  stage words { train general with masked_words  steps 80  batch 32  on text  optimizer adam(lr: 3e-3) }
+  stage imitate { distill general -> small with tinybert_intermediate  steps 80  batch 32  on text  optimizer adam(lr: 3e-3) }
+  stage take { distill small -> student with start_from_encoder  steps 1 }
+  stage again { distill student -> other with start_from_encoder  steps 1 }
+  stage fine { train student with classify  steps 40  batch 16  on train  optimizer adam(lr: 3e-3) }
+  export student, other, small
+}
+RT
+  expect 0 "$RETORT" run general.rt --out kept --threads 1
+  for stage in words imitate fine; do
+    sed -n "s/^{\"stage\":\"$stage\".*\"loss\":\([0-9.e-]*\),.*/\1/p" kept/metrics.jsonl | awk -v stage=$stage '
+      NR <= 5 { first += $1 } { last5[NR % 5] = $1 }
+      END { for (i in last5) last += last5[i]; if (NR < 20 || last >= 0.95 * first) { print stage, first / 5, last / 5; exit 1 } }' ||
+      fail_test "the loss of stage $stage does not fall"
+  done
+  # the head reads the words' own table: it is saved once
+  grep -c "cls.predictions.decoder" kept/small/model.safetensors >/dev/null && fail_test "the tied table is saved twice"
+  expect_text kept/small/model.safetensors "cls.predictions.transform.LayerNorm.weight" "bert.embeddings.word_embeddings.weight"
+}
