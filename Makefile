@@ -12,7 +12,7 @@ CPPFLAGS += -I. -I$(BUILD) -D_GNU_SOURCE -DRETORT_MODELS='"$(PREFIX)/share/retor
 CFLAGS += -std=c17 $(OPTIMIZE) -fopenmp $(WARNINGS) $(SANITIZE)
 LDFLAGS += -fopenmp $(SANITIZE)
 CORE_LIBS = -lopenblas -lm
-RUNTIME_LIBS = -ljansson -lutf8proc -lxxhash $(CORE_LIBS)
+RUNTIME_LIBS = -ljansson -lutf8proc -lxxhash -lz -lzstd $(CORE_LIBS)
 LLVM_LIBS := $(shell $(LLVM_CONFIG) --ldflags --libs --link-shared 2>/dev/null)
 
 CORE = $(wildcard runtime/core/*.c)

@@ -130,7 +130,7 @@ graph *stage_elaborate(program *p, stage_record *stage, graph_extent extent);
 /* The batch's field of that name as an input of the graph (made when new), or NULL when a batch has no such field. */
 node *batch_field(graph *g, const char *name, span where);
 extern const char *const batch_fields[];
-enum { BATCH_FIELD_COUNT = 7 };
+enum { BATCH_FIELD_COUNT = 9 };
 /* Runs the models on the batch and the objective's members; false after an error. */
 bool objective_elaborate(stage_build *b);
 /* Lists a loss statement of an objective, elaborated in `s`, in the program's listing (print_losses.c). */

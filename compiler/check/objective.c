@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-const char *const batch_fields[BATCH_FIELD_COUNT] = {"ids", "types", "label", "row", "step", "steps", "epoch"};
+const char *const batch_fields[BATCH_FIELD_COUNT] = {"ids",          "types", "label", "row",  "target",
+                                                     "class_weight", "step",  "steps", "epoch"};
 
 node *batch_field(graph *g, const char *name, span where) {
   bool known = false;
@@ -21,6 +22,8 @@ node *batch_field(graph *g, const char *name, span where) {
   shape of = {.rank = 1, .dims = {rows}};
   if (strcmp(name, "row") == 0)
     return graph_input(g, INPUT_DATA, name, DTYPE_I64, of, where);
+  if (strcmp(name, "target") == 0 || strcmp(name, "class_weight") == 0)
+    return graph_input(g, INPUT_DATA, name, DTYPE_F32, of, where);
   if (strcmp(name, "label") != 0) {
     if (!graph_find_input(g, lengths))
       graph_input(g, INPUT_DATA, lengths, DTYPE_I32, of, where);
@@ -29,18 +32,27 @@ node *batch_field(graph *g, const char *name, span where) {
   return graph_input(g, INPUT_DATA, name, DTYPE_I32, of, where);
 }
 
+/* False and an error when the stage's set does not have a field that its source has to say. */
+static bool set_has(stage_build *b, const parameter_syntax *parameter, const char *taker) {
+  const program_data *set = b->stage->about.data >= 0 ? b->experiment->data[b->stage->about.data] : NULL;
+  bool target = strcmp(parameter->name, "target") == 0;
+  bool label = strcmp(parameter->name, "label") == 0 || strcmp(parameter->name, "class_weight") == 0;
+  if (!set || set->source_count == 0 || !(label || target) || (label && set->labelled) || (target && set->targeted))
+    return true;
+  diagnostic *e = diagnostic_error(b->elaborator->diagnostics, b->stage->syntax->name_where,
+                                   "stage '%s' needs %s, and '%s' has none", b->stage->about.name,
+                                   target ? "targets" : "labels", set->name);
+  diagnostic_note(e, parameter->where, "%s takes '%s'", taker, parameter->name);
+  diagnostic_note(e, set->where, "'%s' is declared here", set->name);
+  diagnostic_hint(e, "say which column holds them: %s: 1", target ? "target" : "label");
+  return false;
+}
+
 /* The field for a parameter that nobody gave; NULL and, with `required`, an error when there is none. */
 static node *take_field(stage_build *b, const parameter_syntax *parameter, const char *taker, bool required) {
   diagnostics *d = b->elaborator->diagnostics;
-  const program_data *set = b->stage->about.data >= 0 ? b->experiment->data[b->stage->about.data] : NULL;
-  if (strcmp(parameter->name, "label") == 0 && set && set->format && set->label < 0 && required) {
-    diagnostic *e = diagnostic_error(d, b->stage->syntax->name_where, "stage '%s' needs labels, and '%s' has none",
-                                     b->stage->about.name, set->name);
-    diagnostic_note(e, parameter->where, "%s takes 'label'", taker);
-    diagnostic_note(e, set->where, "'%s' is declared here", set->name);
-    diagnostic_hint(e, "say which column holds them: label: 1");
+  if (required && !set_has(b, parameter, taker))
     return NULL;
-  }
   node *field = batch_field(b->graph, parameter->name, parameter->where);
   if (field || !required)
     return field;

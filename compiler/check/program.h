@@ -51,12 +51,27 @@ typedef struct program_model {
   span where;
 } program_model;
 
+typedef struct program_column {
+  const char *name; /* of a header's field or an object's key; NULL: by number */
+  int number;       /* from 0; -1: none */
+} program_column;
+
+typedef struct program_source { /* a file of rows */
+  const char *format;           /* "tsv", "csv", "jsonl", "lines" */
+  const char *path;             /* {split} replaced, relative as written */
+  program_column text, label, pair, target;
+  bool header;
+  const char *class;    /* the label of all its rows; NULL: from the column */
+  const char *encoding; /* "utf8", "latin1" */
+} program_source;
+
 typedef struct program_data { /* one set: `train` of `data train, dev = …` */
   const char *name;
-  const char *format;    /* "tsv", "csv" */
-  const char *path;      /* {split} replaced, relative as written */
-  int text, label, pair; /* columns from 0; -1: none */
-  bool header;
+  int source_count; /* 0 after an error; rows of several follow each other */
+  const program_source *sources;
+  bool labelled, paired, targeted;
+  double share_begin, share_end; /* of all rows, in the order of the seed; 0 and 0: all of them */
+  int64_t share_seed;
   int classes;           /* 0: not said */
   const char *tokenizer; /* "wordpiece" */
   const char *vocabulary;
@@ -129,10 +144,10 @@ const program_evaluation *program_evaluation_at(const program *p, int index);
 int program_export_count(const program *p);
 int program_export_at(const program *p, int index); /* a model's index */
 
-/* A stage's graph. Inputs: batch fields ("ids", "ids.lengths", "types", "label"; i32; "row" i64), weights (kind
- * INPUT_WEIGHT for the teacher's, INPUT_STATE for the student's, fit's and the optimizer's), "step" f32 (from 1),
- * "steps", "epoch" f32, "key" i64[2] (seed, step). Outputs: "loss", "loss.TERM" each; updates of what is trained. NULL
- * after an error. */
+/* A stage's graph. Inputs: batch fields ("ids", "ids.lengths", "types", "label"; i32; "row" i64; "target",
+ * "class_weight" f32), weights (kind INPUT_WEIGHT for the teacher's, INPUT_STATE for the student's, fit's and the
+ * optimizer's), "step" f32 (from 1), "steps", "epoch" f32, "key" i64[2] (seed, step). Outputs: "loss", "loss.TERM"
+ * each; updates of what is trained. NULL after an error. */
 graph *program_stage_graph(program *p, int stage, graph_extent extent, diagnostics *d);
 
 /* A model's function for inference: `training` is false, weights are INPUT_WEIGHT; the output is called "result" (with

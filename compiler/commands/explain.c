@@ -50,6 +50,10 @@ static tensor_value field_values(const search *s, const char *name, int64_t widt
     return copy_values(strcmp(name, "ids") == 0 ? b->ids : b->types, RETORT_I32, s->row * b->width, width);
   if (strcmp(name, "label") == 0)
     return copy_values(b->labels, RETORT_I32, s->row, 1);
+  if (strcmp(name, "target") == 0)
+    return copy_values(b->targets, RETORT_F32, s->row, 1);
+  if (strcmp(name, "class_weight") == 0)
+    return copy_values(b->class_weights, RETORT_F32, s->row, 1);
   if (strcmp(name, "row") == 0)
     return copy_values(b->indices, RETORT_I64, s->row, 1);
   if (strcmp(name, "epoch") == 0)

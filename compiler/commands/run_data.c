@@ -145,6 +145,31 @@ static class_list *find_classes(run_state *r, int index) {
   return &r->class_lists[first];
 }
 
+static record_column column_of(program_column c) {
+  return (record_column){.name = c.name, .number = c.number};
+}
+
+static record_format format_of(const char *name) {
+  static const char *const names[] = {[RECORDS_TSV] = "tsv", [RECORDS_CSV] = "csv", [RECORDS_JSONL] = "jsonl"};
+  for (int i = 0; i < RECORDS_LINES; i++)
+    if (strcmp(names[i], name) == 0)
+      return (record_format)i;
+  return RECORDS_LINES;
+}
+
+/* The caller frees .path. */
+static record_source source_of(const run_state *r, const program_source *s, failure *f) {
+  return (record_source){.path = resolve(r, s->path, f),
+                         .format = format_of(s->format),
+                         .columns = {[RECORD_TEXT] = column_of(s->text),
+                                     [RECORD_LABEL] = column_of(s->label),
+                                     [RECORD_PAIR] = column_of(s->pair),
+                                     [RECORD_TARGET] = column_of(s->target)},
+                         .header = s->header,
+                         .class = s->class,
+                         .encoding = strcmp(s->encoding, "latin1") == 0 ? ENCODING_LATIN1 : ENCODING_UTF8};
+}
+
 static bool load_set(run_state *r, int index, failure *f) {
   const program_data *d = program_data_at(r->program, index);
   if (r->data[index])
@@ -152,19 +177,21 @@ static bool load_set(run_state *r, int index, failure *f) {
   if (!d->tokenizer || strcmp(d->tokenizer, "wordpiece") != 0)
     return fail(f, "the set '%s' has no tokenizer: |> wordpiece(…)", d->name);
   const wordpiece *tokenizer = find_tokenizer(r, d, f);
-  char *path = tokenizer ? resolve(r, d->path, f) : NULL;
-  if (path) {
-    dataset_options options = {.path = path,
-                               .format = strcmp(d->format, "csv") == 0 ? DELIMITED_CSV : DELIMITED_TSV,
-                               .text = d->text,
-                               .label = d->label,
-                               .pair = d->pair,
-                               .header = d->header,
-                               .classes = d->classes,
-                               .length = d->length};
+  if (!tokenizer)
+    return false;
+  record_source *sources = memory_allocate((size_t)d->source_count, sizeof *sources);
+  for (int i = 0; i < d->source_count && !f->text; i++)
+    sources[i] = source_of(r, &d->sources[i], f);
+  dataset_options options = {.source_count = d->source_count,
+                             .sources = sources,
+                             .classes = d->classes,
+                             .length = d->length,
+                             .share = {.begin = d->share_begin, .end = d->share_end, .seed = (uint64_t)d->share_seed}};
+  if (!f->text)
     r->data[index] = dataset_load(&options, tokenizer, find_classes(r, index), f);
-  }
-  free(path);
+  for (int i = 0; i < d->source_count; i++)
+    free((char *)sources[i].path);
+  free(sources);
   return r->data[index] != NULL;
 }
 
@@ -236,7 +263,8 @@ static bool check_tokens(const dataset *data, const graph *g, const char *name, 
   if (row < 0)
     return true;
   return fail(f, "%s:%lld: a token in '%s' is outside the %d rows of %s: give the model the vocabulary's size",
-              data->path, (long long)data->lines[row], name, limit, table ? table : "the table that it looks up");
+              dataset_file_of(data, row), (long long)data->lines[row], name, limit,
+              table ? table : "the table that it looks up");
 }
 
 /* A memory with a row for each row of the set, which the graph writes or reads by the field `row`. */
@@ -261,11 +289,13 @@ bool run_check_fields(const dataset *data, const graph *g, int64_t classes, fail
   if (!check_tokens(data, g, "ids", data->ids, f) || !check_tokens(data, g, "types", data->types, f) ||
       !check_rows(data, g, f))
     return false;
-  if (graph_find_input(g, "label") && !data->labels)
+  if (graph_find_input(g, "target") && !data->targets)
+    return fail(f, "%s has no targets (target: COLUMN), but they are needed", data->path);
+  if ((graph_find_input(g, "label") || graph_find_input(g, "class_weight")) && !data->labels)
     return fail(f, "%s has no labels (label: COLUMN), but they are needed", data->path);
   int64_t row = classes > 0 ? dataset_label_over(data, (int32_t)classes) : -1;
   if (row < 0)
     return true;
-  return fail(f, "%s:%lld: label %d is outside the model's %lld classes", data->path, (long long)data->lines[row],
-              data->labels[row], (long long)classes);
+  return fail(f, "%s:%lld: label %d is outside the model's %lld classes", dataset_file_of(data, row),
+              (long long)data->lines[row], data->labels[row], (long long)classes);
 }

@@ -1,9 +1,7 @@
 #include "runtime/data/batch.h"
-#include "runtime/core/retort.h"
+#include "runtime/data/shuffle.h"
 #include <stdlib.h>
 #include <string.h>
-
-enum { SITE_SHUFFLE = 0x73687566 };
 
 struct batcher {
   const dataset *data;
@@ -23,6 +21,8 @@ batcher *batcher_create(const dataset *data, int64_t size, int64_t width, bool s
   for (int64_t i = 0; i < data->count; i++)
     b->order[i] = i;
   b->batch.labels = memory_allocate((size_t)size, sizeof *b->batch.labels);
+  b->batch.targets = memory_allocate((size_t)size, sizeof *b->batch.targets);
+  b->batch.class_weights = memory_allocate((size_t)size, sizeof *b->batch.class_weights);
   b->batch.lengths = memory_allocate((size_t)size, sizeof *b->batch.lengths);
   return b;
 }
@@ -34,27 +34,14 @@ void batcher_free(batcher *b) {
   free(b->batch.ids);
   free(b->batch.types);
   free(b->batch.labels);
+  free(b->batch.targets);
+  free(b->batch.class_weights);
   free(b->batch.lengths);
   free(b);
 }
 
 int64_t batcher_per_epoch(const batcher *b) {
   return (b->data->count + b->size - 1) / b->size;
-}
-
-/* Fisher-Yates with numbers by position; two of 24 bits make one fine enough for any set. */
-static void shuffle(batcher *b, int64_t epoch) {
-  const int64_t key[2] = {(int64_t)b->seed, epoch};
-  for (int64_t i = 0; i < b->data->count; i++)
-    b->order[i] = i;
-  for (int64_t i = b->data->count - 1; i > 0; i--) {
-    double fine = retort_uniform(key, SITE_SHUFFLE, (uint64_t)i * 2 + 1) * 0x1p-24;
-    double u = retort_uniform(key, SITE_SHUFFLE, (uint64_t)i * 2) + fine;
-    int64_t k = (int64_t)(u * (double)(i + 1));
-    int64_t swapped = b->order[i];
-    b->order[i] = b->order[k];
-    b->order[k] = swapped;
-  }
 }
 
 static void reserve(batcher *b, int64_t tokens) {
@@ -76,12 +63,14 @@ static void fill_row(batcher *b, int64_t i) {
     types[k] = 0;
   }
   b->batch.labels[i] = d->labels ? d->labels[row] : 0;
+  b->batch.targets[i] = d->targets ? d->targets[row] : 0;
+  b->batch.class_weights[i] = d->class_weights ? d->class_weights[d->labels[row]] : 1;
 }
 
 const batch *batcher_fill(batcher *b, int64_t step) {
   int64_t per_epoch = batcher_per_epoch(b), epoch = step / per_epoch, first = step % per_epoch * b->size;
   if (b->shuffled && epoch != b->epoch) {
-    shuffle(b, epoch);
+    shuffle_rows(b->order, b->data->count, b->seed, epoch, SHUFFLE_EPOCH);
     b->epoch = epoch;
   }
   batch *to = &b->batch;

@@ -6,10 +6,12 @@
 
 typedef struct batch {
   int64_t rows;
-  int64_t width;   /* the longest row, or the fixed width */
-  int32_t *ids;    /* [rows, width], filled up with the set's padding */
-  int32_t *types;  /* [rows, width], filled up with 0 */
-  int32_t *labels; /* [rows]; zeros when the set has none */
+  int64_t width;        /* the longest row, or the fixed width */
+  int32_t *ids;         /* [rows, width], filled up with the set's padding */
+  int32_t *types;       /* [rows, width], filled up with 0 */
+  int32_t *labels;      /* [rows]; zeros when the set has none */
+  float *targets;       /* [rows]; zeros when the set has none */
+  float *class_weights; /* [rows], of each row's class; ones when the set has no labels */
   int32_t *lengths;
   const int64_t *indices; /* the rows in the set */
 } batch;

@@ -1,15 +1,13 @@
 #include "runtime/data/delimited.h"
-#include "runtime/data/file.h"
+#include "runtime/data/utf8.h"
 #include <stdlib.h>
 #include <string.h>
-#include <utf8proc.h>
 
 enum { FIELDS_MAX = 65536 };
 
 struct delimited {
   char *path;
   delimited_format format;
-  mapped_file file;
   const char *at, *end;
   int64_t line;     /* of `at` */
   int64_t row_line; /* of the current row */
@@ -31,20 +29,9 @@ delimited *delimited_parse(const char *path, delimited_format format, const void
   return d;
 }
 
-delimited *delimited_open(const char *path, delimited_format format, failure *f) {
-  mapped_file file;
-  if (!file_map(path, &file, f))
-    return NULL;
-  delimited *d = delimited_parse(path, format, file.bytes, file.size);
-  d->file = file;
-  return d;
-}
-
 void delimited_close(delimited *d) {
   if (!d)
     return;
-  if (d->file.mapping)
-    file_unmap(&d->file);
   free(d->path);
   free(d->row);
   free(d->fields);
@@ -100,7 +87,8 @@ static bool at_line_end(const delimited *d) {
 
 /* Reads the fields of a line up to its end, which `at` then points to. */
 static bool read_fields(delimited *d, failure *f) {
-  char separator = d->format == DELIMITED_TSV ? '\t' : ',';
+  static const char separators[] = {[DELIMITED_TSV] = '\t', [DELIMITED_CSV] = ',', [DELIMITED_LINES] = '\n'};
+  char separator = separators[d->format];
   for (;;) {
     if (!begin_field(d, f))
       return false;
@@ -123,24 +111,6 @@ static bool read_fields(delimited *d, failure *f) {
   }
 }
 
-/* All bytes of a row, quotes and line breaks with them. */
-static bool check_text(const delimited *d, const char *begin, const char *end, failure *f) {
-  int64_t line = d->row_line;
-  while (begin < end) {
-    utf8proc_int32_t character = (unsigned char)*begin;
-    utf8proc_ssize_t used = 1;
-    if (character >= 128)
-      used = utf8proc_iterate((const utf8proc_uint8_t *)begin, end - begin, &character);
-    if (used < 1)
-      return fail(f, "%s:%lld: byte 0x%02x is not UTF-8 text", d->path, (long long)line, (unsigned char)*begin);
-    if (character == 0)
-      return fail(f, "%s:%lld: a zero byte: this is no text file", d->path, (long long)line);
-    line += character == '\n';
-    begin += used;
-  }
-  return true;
-}
-
 static void skip_line_end(delimited *d) {
   if (d->at < d->end && *d->at == '\r')
     d->at++;
@@ -161,7 +131,13 @@ int delimited_next(delimited *d, failure *f) {
   const char *begin = d->at;
   bool good = read_fields(d, f);
   /* What is no text at all is the better message, even when it also breaks the quoting. */
-  if (!check_text(d, begin, d->at, f) || !good)
+  failure text = {0};
+  if (!utf8_check(d->path, d->row_line, begin, d->at, &text)) {
+    failure_free(f);
+    *f = text;
+    return -1;
+  }
+  if (!good)
     return -1;
   skip_line_end(d);
   return d->field_count;

@@ -2,13 +2,14 @@
  *
  *   tsv  a row a line, fields between tabs, quotes are ordinary characters
  *   csv  RFC 4180: fields may stand in double quotes, then hold commas, line breaks and "" for a quote
+ *   lines  a row a line, of one field
  *
  * Empty lines are skipped, so is a byte order mark; lines end in \n or \r\n. Text must be UTF-8 without zero bytes. */
 #ifndef RETORT_DELIMITED_H
 #define RETORT_DELIMITED_H
 #include "runtime/data/memory.h"
 
-typedef enum { DELIMITED_TSV, DELIMITED_CSV } delimited_format;
+typedef enum { DELIMITED_TSV, DELIMITED_CSV, DELIMITED_LINES } delimited_format;
 
 typedef struct field {
   const char *text; /* zero-terminated */
@@ -17,8 +18,7 @@ typedef struct field {
 
 typedef struct delimited delimited;
 
-delimited *delimited_open(const char *path, delimited_format format, failure *f); /* NULL after a failure */
-/* The same from memory that outlives the result; `path` is for messages. */
+/* From memory that outlives the result; `path` is for messages. */
 delimited *delimited_parse(const char *path, delimited_format format, const void *bytes, size_t size);
 void delimited_close(delimited *d);
 

@@ -61,11 +61,14 @@ typedef enum {
   FIELD_STEPS,
   FIELD_EPOCH,
   FIELD_KEY,
+  FIELD_TARGET,
+  FIELD_CLASS_WEIGHT,
   FIELD_NONE
 } field_kind;
 
 static field_kind field_by_name(const char *name) {
-  static const char *const names[] = {"ids", "types", "label", NULL, "row", "step", "steps", "epoch", "key"};
+  static const char *const names[] = {"ids",   "types", "label", NULL,     "row",         "step",
+                                      "steps", "epoch", "key",   "target", "class_weight"};
   const char *dot = strrchr(name, '.');
   if (dot && strcmp(dot, ".lengths") == 0)
     return FIELD_LENGTHS;
@@ -80,14 +83,15 @@ static bool check_input(const binding *b, const retort_tensor *t, failure *f) {
     retort_dtype dtype;
     int rank;
   } expected[] = {
-      [FIELD_IDS] = {RETORT_I32, 2},     [FIELD_TYPES] = {RETORT_I32, 2}, [FIELD_LABEL] = {RETORT_I32, 1},
-      [FIELD_LENGTHS] = {RETORT_I32, 1}, [FIELD_ROW] = {RETORT_I64, 1},   [FIELD_STEP] = {RETORT_F32, 0},
-      [FIELD_STEPS] = {RETORT_F32, 0},   [FIELD_EPOCH] = {RETORT_F32, 0}, [FIELD_KEY] = {RETORT_I64, 1},
+      [FIELD_IDS] = {RETORT_I32, 2},     [FIELD_TYPES] = {RETORT_I32, 2},        [FIELD_LABEL] = {RETORT_I32, 1},
+      [FIELD_LENGTHS] = {RETORT_I32, 1}, [FIELD_ROW] = {RETORT_I64, 1},          [FIELD_STEP] = {RETORT_F32, 0},
+      [FIELD_STEPS] = {RETORT_F32, 0},   [FIELD_EPOCH] = {RETORT_F32, 0},        [FIELD_KEY] = {RETORT_I64, 1},
+      [FIELD_TARGET] = {RETORT_F32, 1},  [FIELD_CLASS_WEIGHT] = {RETORT_F32, 1},
   };
   field_kind kind = field_by_name(t->name);
   if (kind == FIELD_NONE)
-    return fail(f, "%s: the input '%s' is no field of a batch (ids, types, label, row)", b->function.signature->name,
-                t->name);
+    return fail(f, "%s: the input '%s' is no field of a batch (ids, types, label, row, target, class_weight)",
+                b->function.signature->name, t->name);
   if (t->dtype != (int32_t)expected[kind].dtype || t->rank != expected[kind].rank)
     return fail(f, "%s: the input '%s' has another type than the batch's field: %s of rank %d",
                 b->function.signature->name, t->name,
@@ -182,6 +186,10 @@ static const void *input_data(const binding *b, field_kind kind, const batch *da
     return data->types;
   case FIELD_LABEL:
     return data->labels;
+  case FIELD_TARGET:
+    return data->targets;
+  case FIELD_CLASS_WEIGHT:
+    return data->class_weights;
   case FIELD_LENGTHS:
     return data->lengths;
   case FIELD_ROW:

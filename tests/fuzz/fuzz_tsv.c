@@ -1,5 +1,7 @@
-/* Any bytes as a TSV and as a CSV file: rows of UTF-8 fields, or a failure with path and line. */
-#include "runtime/data/delimited.h"
+/* Any bytes as a TSV and as a CSV file, as lines of JSON objects and of text: rows of UTF-8 fields, or a failure with
+ * path and line. Bytes that begin as gzip or zstd does are expanded first: text, or a failure with the path. */
+#include "runtime/data/compressed.h"
+#include "runtime/data/records.h"
 #include "tests/fuzz/fuzz.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,8 +43,40 @@ static void read_as(delimited_format format, const uint8_t *data, size_t size) {
   failure_free(&f);
 }
 
+static void read_objects(const uint8_t *data, size_t size) {
+  record_source source = {.path = "input", .format = RECORDS_JSONL};
+  source.columns[RECORD_TEXT].name = "text";
+  source.columns[RECORD_LABEL].name = "label";
+  source.columns[RECORD_PAIR].number = source.columns[RECORD_TARGET].number = -1;
+  failure f = {0};
+  records *r = records_parse(&source, data, size, &f);
+  int got;
+  while ((got = records_next(r, &f)) > 0) {
+    check_field(records_field(r, RECORD_TEXT));
+    check_field(records_field(r, RECORD_LABEL));
+  }
+  demand((got < 0) == (f.text != NULL), "a failure without a text, or a text without a failure");
+  demand(!f.text || strncmp(f.text, "input:", 6) == 0, "a failure without its place");
+  records_close(r);
+  failure_free(&f);
+}
+
+static void expand(const uint8_t *data, size_t size) {
+  failure f = {0};
+  size_t expanded;
+  char *text = compressed_expand("input", data, size, &expanded, &f);
+  demand((text == NULL) == (f.text != NULL), "no text and no failure, or both");
+  demand(!f.text || strncmp(f.text, "input:", 6) == 0, "a failure without its file");
+  free(text);
+  failure_free(&f);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   read_as(DELIMITED_TSV, data, size);
   read_as(DELIMITED_CSV, data, size);
+  read_as(DELIMITED_LINES, data, size);
+  read_objects(data, size);
+  if (compressed_is(data, size))
+    expand(data, size);
   return 0;
 }

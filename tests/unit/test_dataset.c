@@ -61,8 +61,8 @@ static void reads_rows(void **state) {
 static void refuses_rows(void **state) {
   (void)state;
   static const row_case cases[] = {
-      {DELIMITED_TSV, "a\tb\nc\xff\td\n", "x:2: byte 0xff is not UTF-8 text"},
-      {DELIMITED_CSV, "a,\"b\nc\xe9\"\n", "x:2: byte 0xe9 is not UTF-8 text"},
+      {DELIMITED_TSV, "a\tb\nc\xff\td\n", "x:2: byte 0xff is not UTF-8 text (encoding: \"latin1\" reads Latin-1)"},
+      {DELIMITED_CSV, "a,\"b\nc\xe9\"\n", "x:2: byte 0xe9 is not UTF-8 text (encoding: \"latin1\" reads Latin-1)"},
       {DELIMITED_CSV, "a,b\nc,\"d\n\n", "x:2: a quoted field is not closed"},
       {DELIMITED_CSV, "a,\"b\"c\n", "x:1: text behind the closing quote of a field"},
   };
@@ -109,16 +109,29 @@ static void close_fixture(fixture *x) {
   failure_free(&x->f);
 }
 
-static dataset *load(fixture *x, const char *content, dataset_options options) {
+typedef struct set_case { /* a tsv set: columns by number */
+  int label, pair;
+  int target; /* 0: none */
+  bool header;
+  int classes, length;
+  struct dataset_share share;
+} set_case;
+
+static dataset *load(fixture *x, const char *content, set_case of) {
   char *path = write_file("rows.tsv", content);
-  options.path = path;
+  record_source source = {.path = path, .format = RECORDS_TSV, .header = of.header};
+  source.columns[RECORD_LABEL].number = of.label;
+  source.columns[RECORD_PAIR].number = of.pair;
+  source.columns[RECORD_TARGET].number = of.target ? of.target : -1;
+  dataset_options options = {
+      .source_count = 1, .sources = &source, .classes = of.classes, .length = of.length, .share = of.share};
   dataset *d = dataset_load(&options, x->tokenizer, &x->classes, &x->f);
   unlink(path);
   free(path);
   return d;
 }
 
-static const dataset_options two_columns = {.text = 0, .label = 1, .pair = -1, .length = 6};
+static const set_case two_columns = {.label = 1, .pair = -1, .length = 6};
 
 static void reads_a_set(void **state) {
   (void)state;
@@ -162,7 +175,7 @@ static void pairs_have_types(void **state) {
   (void)state;
   fixture x = open_fixture();
   dataset *d =
-      load(&x, "text\tlabel\tpair\na\t0\tb c\n", (dataset_options){.label = 1, .pair = 2, .header = true, .length = 9});
+      load(&x, "text\tlabel\tpair\na\t0\tb c\n", (set_case){.label = 1, .pair = 2, .header = true, .length = 9});
   assert_null(x.f.text);
   const int32_t ids[] = {2, 4, 3, 5, 6, 3}, types[] = {0, 0, 0, 1, 1, 1};
   assert_int_equal(d->count, 1);
@@ -176,7 +189,7 @@ static void refuses_sets(void **state) {
   (void)state;
   static const struct {
     const char *content;
-    dataset_options options;
+    set_case options;
     const char *expected;
   } cases[] = {
       {"", {.label = 1, .pair = -1, .length = 6}, "no rows: the file is empty"},
@@ -190,6 +203,11 @@ static void refuses_sets(void **state) {
       {"a\t1\nb\t\n", {.label = 1, .pair = -1, .length = 6}, ":2: the label is empty"},
       {"a\tx\nb\ty\nc\tz\n", {.label = 1, .pair = -1, .length = 6, .classes = 2}, "have 3 classes, not 2"},
       {"a\t1\n", {.label = 1, .pair = -1, .length = 1}, "rows of 1 tokens have no room"},
+      {"a\t1\nb\tx\n", {.label = -1, .pair = -1, .target = 1, .length = 6}, ":2: target 'x' is no number"},
+      {"a\tnan\n", {.label = -1, .pair = -1, .target = 1, .length = 6}, ":1: target 'nan' is no number"},
+      {"a\t1\n",
+       {.label = 1, .pair = -1, .length = 6, .share = {.begin = 0, .end = 0.1}},
+       "a share of 0.1 of 1 rows has none"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     fixture x = open_fixture();
@@ -199,6 +217,84 @@ static void refuses_sets(void **state) {
       fail_msg("case %zu: %s", i, x.f.text);
     close_fixture(&x);
   }
+}
+
+static void targets_and_class_weights(void **state) {
+  (void)state;
+  fixture x = open_fixture();
+  dataset *d = load(&x, "a\t0\t1.5\nb\t0\t-2\nc\t0\t0\nc\t1\t1e2\n",
+                    (set_case){.label = 1, .pair = -1, .target = 2, .length = 6});
+  assert_null(x.f.text);
+  assert_true(d->targets[0] == 1.5f && d->targets[1] == -2.0f && d->targets[3] == 100.0f);
+  assert_float_equal(d->class_weights[0], 4.0 / (2 * 3), 1e-6);
+  assert_float_equal(d->class_weights[1], 4.0 / (2 * 1), 1e-6);
+  batcher *b = batcher_create(d, 4, 0, false, 0);
+  const batch *got = batcher_fill(b, 0);
+  assert_true(got->targets[1] == -2.0f && got->class_weights[3] == d->class_weights[1]);
+  batcher_free(b);
+  dataset_free(d);
+  close_fixture(&x);
+}
+
+/* Sets of one seed divide the rows, whatever the seed; each keeps the order of the file. */
+static void shares_divide_the_rows(void **state) {
+  (void)state;
+  char content[8 * 100] = "";
+  for (int i = 0; i < 100; i++)
+    snprintf(content + strlen(content), 16, "a\t%d\n", i);
+  int first[2] = {0};
+  for (uint64_t seed = 0; seed < 2; seed++) {
+    fixture x = open_fixture();
+    int seen[100] = {0};
+    const double bounds[] = {0, 0.1, 0.35, 1};
+    for (int k = 0; k < 3; k++) {
+      dataset *d =
+          load(&x, content, (set_case){.label = 1, .pair = -1, .length = 6, .share = {bounds[k], bounds[k + 1], seed}});
+      assert_non_null(d);
+      assert_int_equal(x.classes.count, 100); /* of all rows, not of a share's */
+      assert_int_equal(d->count, k == 0 ? 10 : k == 1 ? 25 : 65);
+      for (int64_t i = 0; i < d->count; i++) {
+        seen[d->labels[i]]++;
+        assert_int_equal(d->lines[i], d->labels[i] + 1);
+        assert_true(i == 0 || d->lines[i] > d->lines[i - 1]);
+        assert_int_equal(d->starts[i + 1] - d->starts[i], 3);
+      }
+      first[seed] += k == 0 ? (int)d->lines[3] * 1000 + (int)d->lines[7] : 0;
+      dataset_free(d);
+    }
+    for (int i = 0; i < 100; i++)
+      assert_int_equal(seen[i], 1);
+    close_fixture(&x);
+  }
+  assert_int_not_equal(first[0], first[1]);
+}
+
+static void joins_files(void **state) {
+  (void)state;
+  fixture x = open_fixture();
+  char *first = write_file("one.txt", "a\nb b\n"), *second = write_file("two.txt", "\nc\n\xe9 a\n");
+  record_source sources[] = {{.path = first, .format = RECORDS_LINES, .class = "no"},
+                             {.path = second, .format = RECORDS_LINES, .class = "yes", .encoding = ENCODING_LATIN1}};
+  for (int i = 0; i < 2; i++)
+    for (int k = RECORD_LABEL; k < RECORD_PARTS; k++)
+      sources[i].columns[k].number = -1;
+  dataset_options options = {.source_count = 2, .sources = sources, .length = 6};
+  dataset *d = dataset_load(&options, x.tokenizer, &x.classes, &x.f);
+  assert_null(x.f.text);
+  assert_int_equal(d->count, 4);
+  const int32_t labels[] = {0, 0, 1, 1};
+  assert_memory_equal(d->labels, labels, sizeof labels);
+  assert_string_equal(x.classes.names[1], "yes");
+  assert_string_equal(dataset_file_of(d, 1), first);
+  assert_string_equal(dataset_file_of(d, 2), second);
+  assert_int_equal(d->lines[2], 2);
+  assert_int_equal(d->lines[3], 3);
+  dataset_free(d);
+  unlink(first);
+  unlink(second);
+  free(first);
+  free(second);
+  close_fixture(&x);
 }
 
 /* ---- batches ---- */
@@ -261,6 +357,9 @@ int main(void) {
       cmocka_unit_test(refuses_sets),
       cmocka_unit_test(class_names_are_shared),
       cmocka_unit_test(pairs_have_types),
+      cmocka_unit_test(targets_and_class_weights),
+      cmocka_unit_test(shares_divide_the_rows),
+      cmocka_unit_test(joins_files),
       cmocka_unit_test(batches_cover_the_set),
       cmocka_unit_test(fixed_width_and_order),
   };
