@@ -326,6 +326,7 @@ void experiment_read_data(program *p, experiment *x, const item *what) {
   diagnostics *d = p->elaborator->diagnostics;
   const source_file *source = source_from_text(p->arena, "built-in", signatures, sizeof signatures - 1);
   reading r = {.program = p, .experiment = x, .item = what, .signatures = parse_file(p->arena, source, d)};
+  bool broken = false;
   for (int i = 0; i < what->name_count; i++) {
     const named *n = &what->names[i];
     if (experiment_data(x, n->name) >= 0) {
@@ -340,8 +341,11 @@ void experiment_read_data(program *p, experiment *x, const item *what) {
     r.sources = NULL;
     r.index = i;
     r.prefix = arena_print(p->arena, "data.%s.", n->name);
-    if (!read_set(&r, what->value))
+    /* What is wrong for one of the names is wrong for all: it is said once. */
+    int before = diagnostics_error_count(d);
+    if (broken || !read_set(&r, what->value))
       set->source_count = 0; /* reported; the name stays known */
+    broken |= diagnostics_error_count(d) > before;
     arena_append(p->arena, x->data, x->data_count, set);
   }
 }

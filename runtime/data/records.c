@@ -70,8 +70,8 @@ static int next_row(records *r, failure *f) {
   if (r->width == 0)
     r->width = count;
   if (s->format == RECORDS_CSV && count != r->width) {
-    fail(f, "%s:%lld: the row has %d fields, the first one has %d (a field with a comma in it stands in quotes)",
-         s->path, (long long)r->line, count, r->width);
+    fail(f, "%s:%lld: the row has %d field%s, the first one has %d (a field with a comma in it stands in quotes)",
+         s->path, (long long)r->line, count, count == 1 ? "" : "s", r->width);
     return -1;
   }
   for (int i = 0; i < RECORD_PARTS; i++) {

@@ -48,7 +48,7 @@ static void reads_rows(void **state) {
       {RECORDS_TSV, "text", NULL, "label\ttext\nx\ta\n", "2:a|\n"},
       {RECORDS_CSV, "txt", NULL, "category,text\n",
        "x:1: the header has no column 'txt' for text; it has 'category', 'text'"},
-      {RECORDS_CSV, NULL, NULL, "a,b\nc,d\ne\n", "1:a|\n2:c|\nx:3: the row has 1 fields, the first one has 2"},
+      {RECORDS_CSV, NULL, NULL, "a,b\nc,d\ne\n", "1:a|\n2:c|\nx:3: the row has 1 field, the first one has 2"},
       {RECORDS_CSV, NULL, NULL, "a,b\nc,d,e\n", "1:a|\nx:2: the row has 3 fields, the first one has 2"},
       {RECORDS_LINES, NULL, NULL, "a\tb, \"c\n\nd\r\n", "1:a\tb, \"c|\n3:d|\n"},
       {RECORDS_JSONL, "text", "label", "{\"text\": \"a \\u00e9\", \"label\": 1}\n\n{\"label\": \"q\", \"text\": \"b\"}",
