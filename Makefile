@@ -116,17 +116,18 @@ install: all
 check-sanitize: packages
 	@tests/run sanitize
 
-# Each target for SECONDS, from SEED; an input that fails is left in build/fuzz/NAME.crash.
+# Each target for SECONDS, from SEED, two at a time; an input that fails is left in build/fuzz/NAME.crash.
 SECONDS = 60
 SEED = 1
 FUZZ_SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -Wno-error $(COVERAGE)
+FUZZ_NAMES = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_ONE = $(BUILD)/fuzz/tests/fuzz/fuzz_NAME $(SECONDS) $(SEED) tests/fuzz/corpus/NAME $(BUILD)/fuzz/NAME.crash
 fuzz:
 	@$(MAKE) -s -j2 BUILD=$(BUILD)/fuzz OPTIMIZE="-O1 -g" SANITIZE="$(FUZZ_SANITIZE)" fuzz-programs
-	@good=0; bad=0; for source in tests/fuzz/fuzz_*.c; do \
-	  name=$${source#tests/fuzz/fuzz_}; name=$${name%.c}; \
-	  if $(BUILD)/fuzz/tests/fuzz/fuzz_$$name $(SECONDS) $(SEED) tests/fuzz/corpus/$$name $(BUILD)/fuzz/$$name.crash; \
-	  then good=$$((good + 1)); else bad=$$((bad + 1)); fi; \
-	done; echo "$$good passed, $$bad failed"; [ $$bad = 0 ]
+	@rm -f $(FUZZ_NAMES:%=$(BUILD)/fuzz/%.good)
+	@printf '%s\n' $(FUZZ_NAMES) | xargs -P 2 -I NAME sh -c '$(FUZZ_ONE) && touch $(BUILD)/fuzz/NAME.good'; \
+	  good=$$(ls $(FUZZ_NAMES:%=$(BUILD)/fuzz/%.good) 2>/dev/null | wc -l); bad=$$(($(words $(FUZZ_NAMES)) - good)); \
+	  echo "$$good passed, $$bad failed"; [ $$bad = 0 ]
 
 SOURCES = $(wildcard compiler/*.[ch] compiler/*/*.[ch] runtime/*/*.[ch] tests/*/*.[ch] examples/*.c)
 format:
