@@ -51,3 +51,17 @@ test_demo_example_runs() {
   expect_text kept/metrics.jsonl '"attention":' '"hidden":' '"embedding":' '"prediction":'
   [ -s kept/student/model.safetensors ] && [ -s kept/student/config.json ] || fail_test "the student is not exported"
 }
+
+# The examples' data is what their generators make, byte for byte.
+test_example_data_can_be_made_again() {
+  for set in demo pooled; do
+    mkdir $set
+    ${CC:-cc} -std=c17 -O1 -o make_$set "$root/examples/${set}_data.c" -lm || fail_test "${set}_data.c does not compile"
+    expect 0 ./make_$set $set
+    for file in "$root/examples/$set"/*; do
+      expect_same "$file" "$set/$(basename "$file")"
+    done
+    size=$(cat $set/* | wc -c)
+    [ "$size" -lt 300000 ] || fail_test "the data of $set has $size bytes"
+  done
+}
