@@ -56,16 +56,19 @@ distill moving -> STUDENT with moving_average_teacher(decay: 0.9)
 distill moving -> STUDENT with earlier_self
 train STUDENT with deep_to_shallow
 train STUDENT, other with mutual
+distill words, teacher -> STUDENT with augmented_layers(places: 2, among: 5)
+distill words, teacher -> STUDENT with augmented_prediction(places: 2, among: 5)
 TABLE
 }
 
 methods_experiment() {
   encoder="bert_classifier(classes: 2, vocabulary: 13, heads: 4, positions: 16, drop: 0.0"
-  echo "use bert, tinybert, losses, optimizers, outputs, encoders, features, relations, layer_maps, teachers"
+  echo "use bert, tinybert, losses, optimizers, outputs, encoders, features, relations, layer_maps, teachers, masked_words, augmentation"
   echo "experiment methods {"
   echo '  data train = tsv("{split}.tsv", text: 0, label: 1, classes: 2) |> wordpiece("vocab.txt", length: 16)'
   echo "  model teacher = $encoder, layers: 4, hidden: 32, ff: 64, std: 0.15)"
   echo "  model second = $encoder, layers: 2, hidden: 32, ff: 64, std: 0.15)"
+  echo "  model words = bert_masked_words(vocabulary: 13, heads: 4, positions: 16, layers: 2, hidden: 32, ff: 64, mask_id: 1, std: 0.1)"
   echo "  stage teach { train teacher with classify  steps 100  batch 16  optimizer adam(lr: 2e-3) }"
   echo "  stage teach_second { train second with classify  steps 60  batch 16  optimizer adam(lr: 2e-3) }"
   methods | awk -v encoder="$encoder" '{
