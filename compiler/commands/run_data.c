@@ -138,11 +138,15 @@ static const wordpiece *find_tokenizer(run_state *r, const program_data *d, fail
 }
 
 /* Sets that say the same number of classes have the same ones: train, dev and test of one task. */
-static class_list *find_classes(run_state *r, int index) {
+static int first_alike(const run_state *r, int index) {
   int first = 0;
   while (program_data_at(r->program, first)->classes != program_data_at(r->program, index)->classes)
     first++;
-  return &r->class_lists[first];
+  return first;
+}
+
+const class_list *run_classes(const run_state *r, int data) {
+  return &r->class_lists[first_alike(r, data)];
 }
 
 static record_column column_of(program_column c) {
@@ -188,7 +192,7 @@ static bool load_set(run_state *r, int index, failure *f) {
                              .length = d->length,
                              .share = {.begin = d->share_begin, .end = d->share_end, .seed = (uint64_t)d->share_seed}};
   if (!f->text)
-    r->data[index] = dataset_load(&options, tokenizer, find_classes(r, index), f);
+    r->data[index] = dataset_load(&options, tokenizer, &r->class_lists[first_alike(r, index)], f);
   for (int i = 0; i < d->source_count; i++)
     free((char *)sources[i].path);
   free(sources);

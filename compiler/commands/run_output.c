@@ -25,8 +25,7 @@ bool run_write_settings(run_state *r, const char *status, failure *f) {
   json_object_update(settings, options);
   json_decref(options);
   bool good = output_folder_write_json(r->output, "settings.json", settings, f) &&
-              output_folder_write_json(r->output, "results.json", r->results, f) &&
-              output_folder_copy(r->output, base_name(file), file, f);
+              output_folder_copy(r->output, base_name(file), file, f) && run_write_results(r, settings, f);
   json_decref(settings);
   return good;
 }

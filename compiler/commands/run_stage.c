@@ -176,8 +176,29 @@ int run_one_stage(run_state *r, int index, failure *f) {
 
 /* ---- evaluations ---- */
 
-static int evaluate_model(run_state *r, const program_evaluation *v, const struct evaluated_model *m, double *scores,
-                          table_row *row, failure *f) {
+static void note_result(run_state *r, const program_evaluation *v, int index, const table_row *row,
+                        const evaluation_result *found) {
+  int model = v->models[index].model;
+  const char *name = program_model_at(r->program, model)->name, *set = program_data_at(r->program, v->data)->name;
+  json_t *scores = json_object();
+  for (int i = 0; i < v->metric_count; i++)
+    json_object_set_new(scores, v->metrics[i], json_real(row->scores[i]));
+  if (r->output) {
+    char *line = json_dumps(scores, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    fprintf(output_folder_log(r->output), "{\"evaluate\":\"%s\",\"on\":\"%s\",\"scores\":%s}\n", name, set, line);
+    free(line);
+  }
+  json_t *result = json_pack("{s:s, s:s, s:s, s:s?, s:s, s:o, s:I, s:I, s:f}", "label", row->label, "model", name,
+                             "role", run_role(r->program, model), "baseline", run_baseline(r->program, v, index), "on",
+                             set, "scores", scores, "parameters", (json_int_t)row->parameters, "bytes",
+                             (json_int_t)row->bytes, "milliseconds_per_sample", row->milliseconds);
+  run_note_confusion(r, v->data, found->predictions, found->classes, result);
+  json_array_append_new(r->results, result);
+}
+
+static int evaluate_model(run_state *r, const program_evaluation *v, int index, double *scores, table_row *row,
+                          failure *f) {
+  const struct evaluated_model *m = &v->models[index];
   const dataset *data = r->data[v->data];
   callable forward;
   executable *e = compile(r, r->forwards[m->model], &forward, f);
@@ -197,27 +218,11 @@ static int evaluate_model(run_state *r, const program_evaluation *v, const struc
                      .parameters = weight_set_elements(r->models[m->model]),
                      .bytes = weight_set_bytes(r->models[m->model]),
                      .milliseconds = result.milliseconds};
+  if (good)
+    note_result(r, v, index, row, &result);
   free(result.predictions);
   executable_destroy(e);
   return good ? STATUS_DONE : f->text ? STATUS_INTERNAL : STATUS_INTERRUPTED;
-}
-
-static void note_result(run_state *r, const program_evaluation *v, int index, const table_row *row) {
-  int model = v->models[index].model;
-  const char *name = program_model_at(r->program, model)->name, *set = program_data_at(r->program, v->data)->name;
-  json_t *scores = json_object();
-  for (int i = 0; i < v->metric_count; i++)
-    json_object_set_new(scores, v->metrics[i], json_real(row->scores[i]));
-  if (r->output) {
-    char *line = json_dumps(scores, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    fprintf(output_folder_log(r->output), "{\"evaluate\":\"%s\",\"on\":\"%s\",\"scores\":%s}\n", name, set, line);
-    free(line);
-  }
-  json_array_append_new(r->results,
-                        json_pack("{s:s, s:s, s:s, s:s?, s:s, s:o, s:I, s:I, s:f}", "label", row->label, "model", name,
-                                  "role", run_role(r->program, model), "baseline", run_baseline(r->program, v, index),
-                                  "on", set, "scores", scores, "parameters", (json_int_t)row->parameters, "bytes",
-                                  (json_int_t)row->bytes, "milliseconds_per_sample", row->milliseconds));
 }
 
 int run_one_evaluation(run_state *r, int index, failure *f) {
@@ -225,11 +230,8 @@ int run_one_evaluation(run_state *r, int index, failure *f) {
   table_row *rows = memory_allocate((size_t)v->model_count, sizeof *rows);
   double *scores = memory_allocate((size_t)(v->model_count * v->metric_count), sizeof *scores);
   int status = STATUS_DONE;
-  for (int i = 0; i < v->model_count && status == STATUS_DONE; i++) {
-    status = evaluate_model(r, v, &v->models[i], scores + i * v->metric_count, &rows[i], f);
-    if (status == STATUS_DONE)
-      note_result(r, v, i, &rows[i]);
-  }
+  for (int i = 0; i < v->model_count && status == STATUS_DONE; i++)
+    status = evaluate_model(r, v, i, scores + i * v->metric_count, &rows[i], f);
   if (status == STATUS_DONE && !r->options->quiet) {
     char *title = memory_print("on %s (%lld rows)", program_data_at(r->program, v->data)->name,
                                (long long)r->data[v->data]->count);

@@ -95,6 +95,8 @@ bool run_load_data(run_state *r, failure *f);
 bool run_check_fields(const dataset *data, const graph *g, int64_t classes, failure *f);
 /* The set of a stage's further parameters, or of its optimizer's state, with initial values. */
 weight_set *run_make_weights(const model_parameter *parameters, int count, uint64_t seed);
+/* The classes of a set's labels. */
+const class_list *run_classes(const run_state *r, int data);
 void run_free_data(run_state *r);
 
 /* ---- run_stage.c; each returns a status of command.h ---- */
@@ -125,10 +127,17 @@ void run_end_checkpoints(run_state *r, bool over);
 
 /* The options that a run's result depends on, as settings.json has them. */
 json_t *run_options_json(const run_options *o);
-/* Writes source and settings into the output folder. */
+/* Writes source, settings and results into the output folder. */
 bool run_write_settings(run_state *r, const char *status, failure *f);
 /* The models that stages so far have changed, and the exported ones. */
 bool run_save_models(run_state *r, failure *f);
+
+/* ---- run_report.c ---- */
+
+/* Adds to an evaluated model's result which label it took for which. */
+void run_note_confusion(const run_state *r, int data, const int32_t *predictions, int classes, json_t *result);
+/* Writes results.json, confusion.json and report.html. */
+bool run_write_results(run_state *r, const json_t *settings, failure *f);
 
 /* ---- explain.c ---- */
 

@@ -37,7 +37,7 @@ void html_text(FILE *to, const char *text) {
 
 /* ---- lines ---- */
 
-enum { WIDTH = 720, HEIGHT = 300, LEFT = 62, RIGHT = 14, TOP = 14, BOTTOM = 44 };
+enum { WIDTH = 480, HEIGHT = 240, LEFT = 48, RIGHT = 12, TOP = 12, BOTTOM = 42 };
 
 typedef struct scale {
   double low, high; /* of the values; logarithms with `logarithmic` */
@@ -112,7 +112,7 @@ static void draw_marks_y(FILE *to, const scale *s) {
   if (!s->logarithmic) {
     double distance = mark_distance(s->high - s->low, 5);
     for (double k = ceil(s->low / distance - 1e-9); k * distance <= s->high; k++)
-      draw_mark_y(to, s, k * distance);
+      draw_mark_y(to, s, k * distance + 0.0); /* no -0 */
     return;
   }
   double step = ceil((s->high - s->low) / 6);
@@ -126,7 +126,7 @@ static void draw_marks_y(FILE *to, const scale *s) {
 }
 
 static void draw_marks_x(FILE *to, const scale *s, const char *label) {
-  double distance = mark_distance(s->high - s->low, 6);
+  double distance = mark_distance(s->high - s->low, 5);
   for (double k = ceil(s->low / distance - 1e-9); k * distance <= s->high * (1 + 1e-9); k++)
     fprintf(to, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.6g</text>\n", place_x(s, k * distance),
             HEIGHT - BOTTOM + 18, k * distance);
@@ -139,11 +139,11 @@ static void draw_marks_x(FILE *to, const scale *s, const char *label) {
 
 static void draw_line(FILE *to, const scale *x, const scale *y, int colour, const chart_line *line) {
   bool down = false; /* the pen */
-  fprintf(to, "<path class=\"k%d\" d=\"", colour % CHART_COLOURS);
+  fprintf(to, "<path class=\"k%d%s\" d=\"", colour % CHART_COLOURS, colour < CHART_COLOURS ? "" : " dash");
   for (int i = 0; i < line->count; i++) {
     bool there = isfinite(line->y[i]);
-    if (there)
-      fprintf(to, "%c%.1f %.1f", down ? 'L' : 'M', place_x(x, line->x[i]), place_y(y, line->y[i]));
+    if (there) /* a point alone is a dot: a line of no length with round ends */
+      fprintf(to, down ? "L%.1f %.1f" : "M%.1f %.1fl0 0", place_x(x, line->x[i]), place_y(y, line->y[i]));
     down = there;
   }
   fputs("\"><title>", to);
@@ -156,7 +156,7 @@ static void draw_legend(FILE *to, int count, const chart_line *lines) {
   for (int i = 0; i < count; i++) {
     fprintf(to, "<li><span class=\"k%d\"></span>", i % CHART_COLOURS);
     html_text(to, lines[i].name);
-    fputs("</li>", to);
+    fputs(i < CHART_COLOURS ? "</li>" : " (dashed)</li>", to);
   }
   fputs("</ul>\n", to);
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { POINTS_MAX = 300, BARS_MAX = 16, CLASSES_WITH_NUMBERS = 16, CLASSES_MAX = 160 };
+enum { POINTS_MAX = 160, BARS_MAX = 16, CLASSES_WITH_NUMBERS = 16, CLASSES_MAX = 160 };
 
 static const char *text_of(const json_t *object, const char *key) {
   const char *text = json_string_value(json_object_get(object, key));
@@ -154,7 +154,7 @@ static void stage_chart(FILE *to, stage_series *s) {
   fputs("<section class=\"card\">\n", to);
   element(to, "h3", s->name);
   chart_lines(to, s->name, "step", s->term_count - hidden, lines);
-  fprintf(to, "<p class=\"note\">%.0f steps", last);
+  fprintf(to, "<p class=\"note\">%.0f step%s", last, last == 1 ? "" : "s");
   if (group > 1)
     fprintf(to, "; a point is the mean of %d", group);
   fputs("</p>\n</section>\n", to);
@@ -181,52 +181,61 @@ static void class_name(FILE *to, const json_t *classes, size_t index) {
     fprintf(to, "%zu", index);
 }
 
+static double sum_of(const json_t *row) {
+  double sum = 0;
+  size_t i;
+  json_t *cell;
+  json_array_foreach(row, i, cell) sum += json_number_value(cell);
+  return sum;
+}
+
 /* A cell's shade is its share of the row: of all rows with that label. */
-static void confusion_row(FILE *to, const json_t *row, const json_t *classes, size_t label, bool numbers) {
+static void confusion_row(FILE *to, const json_t *row, const json_t *classes, size_t label) {
   size_t k;
   json_t *cell;
-  double sum = 0;
-  json_array_foreach(row, k, cell) sum += json_number_value(cell);
-  fputs("<tr>", to);
-  if (numbers) {
-    fputs("<th>", to);
-    class_name(to, classes, label);
-    fputs("</th>", to);
-  }
-  json_array_foreach(row, k, cell) {
-    fprintf(to, "<td style=\"--share: %.3f\"", sum > 0 ? json_number_value(cell) / sum : 0);
-    if (numbers) {
-      fprintf(to, ">%lld</td>", (long long)json_integer_value(cell));
-    } else {
-      fputs(" title=\"", to);
-      class_name(to, classes, label);
-      fputs(" as ", to);
-      class_name(to, classes, k);
-      fprintf(to, ": %lld\"></td>", (long long)json_integer_value(cell));
-    }
-  }
+  double sum = sum_of(row);
+  fputs("<tr><th>", to);
+  class_name(to, classes, label);
+  fputs("</th>", to);
+  json_array_foreach(row, k, cell)
+      fprintf(to, "<td style=\"--share: %.3f\">%lld</td>", sum > 0 ? json_number_value(cell) / sum : 0,
+              (long long)json_integer_value(cell));
   fputs("</tr>\n", to);
 }
 
-static void confusion_table(FILE *to, const json_t *result, const json_t *counts) {
-  const json_t *classes = json_object_get(result, "classes");
-  bool numbers = json_array_size(counts) <= CLASSES_WITH_NUMBERS;
+static void confusion_table(FILE *to, const json_t *counts, const json_t *classes) {
   size_t k;
   json_t *row;
-  fputs("<section class=\"card\">\n", to);
-  element_free(to, "h3", memory_print("%s on %s", text_of(result, "label"), text_of(result, "on")));
-  fprintf(to, "<div class=\"wide\"><table class=\"confusion%s\">\n", numbers ? "" : " many");
-  if (numbers) {
-    fputs("<tr><th></th>", to);
-    for (k = 0; k < json_array_size(counts); k++) {
-      fputs("<th>", to);
-      class_name(to, classes, k);
-      fputs("</th>", to);
-    }
-    fputs("</tr>\n", to);
+  fputs("<div class=\"wide\"><table class=\"confusion\">\n<tr><th></th>", to);
+  for (k = 0; k < json_array_size(counts); k++) {
+    fputs("<th>", to);
+    class_name(to, classes, k);
+    fputs("</th>", to);
   }
-  json_array_foreach(counts, k, row) confusion_row(to, row, classes, k, numbers);
-  fputs("</table></div>\n</section>\n", to);
+  fputs("</tr>\n", to);
+  json_array_foreach(counts, k, row) confusion_row(to, row, classes, k);
+  fputs("</table></div>\n", to);
+}
+
+/* Too many classes for numbers: a square each, its number when it is pointed at. */
+static void confusion_picture(FILE *to, const json_t *counts, const json_t *classes) {
+  size_t i, k;
+  json_t *row, *cell;
+  fprintf(to, "<svg class=\"confusion\" viewBox=\"0 0 %zu %zu\">\n", json_array_size(counts), json_array_size(counts));
+  json_array_foreach(counts, i, row) {
+    double sum = sum_of(row);
+    json_array_foreach(row, k, cell) {
+      if (json_integer_value(cell) == 0)
+        continue;
+      fprintf(to, "<rect x=\"%zu\" y=\"%zu\" width=\"1\" height=\"1\" fill-opacity=\"%.3f\"><title>", k, i,
+              0.1 + 0.9 * json_number_value(cell) / sum);
+      class_name(to, classes, i);
+      fputs(" as ", to);
+      class_name(to, classes, k);
+      fprintf(to, ": %lld</title></rect>\n", (long long)json_integer_value(cell));
+    }
+  }
+  fputs("</svg>\n", to);
 }
 
 static void write_confusion(FILE *to, const json_t *results) {
@@ -243,24 +252,49 @@ static void write_confusion(FILE *to, const json_t *results) {
             "<div class=\"cards\">\n",
             to);
     any = true;
-    confusion_table(to, result, counts);
+    fputs("<section class=\"card\">\n", to);
+    element_free(to, "h3", memory_print("%s on %s", text_of(result, "label"), text_of(result, "on")));
+    if (size <= CLASSES_WITH_NUMBERS)
+      confusion_table(to, counts, json_object_get(result, "classes"));
+    else
+      confusion_picture(to, counts, json_object_get(result, "classes"));
+    fputs("</section>\n", to);
   }
   fputs(any ? "</div>\n" : "", to);
 }
 
 /* ---- settings and source ---- */
 
+/* An array's texts one beneath the other; NULL for what is not set. */
+static char *setting_text(const json_t *value) {
+  if (json_is_string(value))
+    return memory_print("%s", json_string_value(value));
+  if (!json_is_array(value))
+    return json_is_null(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
+  char *lines = NULL;
+  size_t i;
+  json_t *item;
+  json_array_foreach(value, i, item) {
+    char *longer = memory_print("%s%s%s", lines ? lines : "", lines ? "\n" : "",
+                                json_is_string(item) ? json_string_value(item) : "");
+    free(lines);
+    lines = longer;
+  }
+  return lines;
+}
+
 static void write_settings(FILE *to, const json_t *settings) {
   const char *key;
   json_t *value;
   fputs("<h2>Settings</h2>\n<div class=\"wide\"><table class=\"settings\">\n", to);
   json_object_foreach((json_t *)settings, key, value) {
-    char *text = json_dumps(value, JSON_ENCODE_ANY);
+    char *shown = setting_text(value);
+    if (!shown)
+      continue;
     fputs("<tr>", to);
     element(to, "td", key);
-    element(to, "td", json_is_string(value) ? json_string_value(value) : text ? text : "");
+    element_free(to, "td", shown);
     fputs("</tr>\n", to);
-    free(text);
   }
   fputs("</table></div>\n", to);
 }
