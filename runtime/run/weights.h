@@ -40,9 +40,20 @@ void weight_set_copy(weight_set *to, const weight_set *from); /* values; both of
 
 /* Writes all values by path, atomically. */
 bool weight_set_save(const weight_set *set, const char *path, failure *f);
-/* Reads values by path from a safetensors file, or from the model.safetensors of a folder. Fails, with nothing changed,
- * listing every missing name and every wrong shape or type. Floats of other widths are converted. Names that the set
- * does not have are listed in *extra (a text for the user, the caller frees it) when there are some, else NULL. */
+typedef struct weight_source {
+  const char *path; /* a safetensors file or a folder (tensor_files.h) */
+  int fresh_count;
+  const char *const *fresh; /* weights whose path begins with one of these (up to a dot) keep their values */
+  const char *config;       /* the file that says the sizes, for messages; NULL: none does */
+} weight_source;
+
+/* Reads values by path. Fails, with nothing changed, listing every missing name and every wrong shape or type. Floats
+ * of other widths are converted. Names may differ from the paths as those of published files do: all begin with one
+ * component more (a model inside of a larger one), or lack the first component that paths have; the last component is
+ * gamma or beta in the place of weight or bias. Names that the set does not have are listed in *extra (a text for the
+ * user, the caller frees it) when there are some, else NULL. */
+bool weight_set_read(weight_set *set, const weight_source *source, char **extra, failure *f);
+/* The same, everything from the file. */
 bool weight_set_load(weight_set *set, const char *path, char **extra, failure *f);
 
 #endif

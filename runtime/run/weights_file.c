@@ -1,9 +1,8 @@
-#include "runtime/data/safetensors.h"
+#include "runtime/data/tensor_files.h"
 #include "runtime/run/weights.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { LISTED_MAX = 12 }; /* names in a message */
 
@@ -74,13 +73,102 @@ static void list_end(listing *l) {
     failure_add(&l->text, "\n  … and %d more", l->count - LISTED_MAX);
 }
 
-static bool check_all(const weight_set *set, const safetensors *file, const char *path, failure *f) {
+/* ---- names ---- */
+
+/* How the names of a file differ from paths. */
+typedef struct naming {
+  const char *added;   /* every name begins with this ("model."); not terminated: */
+  size_t added_length; /* with its dot; 0: with nothing */
+  const char *dropped; /* paths that begin with this lack it in the file */
+  size_t dropped_length;
+} naming;
+
+/* The tensor of a path in the file; NULL when there is none. */
+static const safetensor *find_named(const tensor_files *files, const naming *n, const char *path) {
+  bool drop = n->dropped_length > 0 && strncmp(path, n->dropped, n->dropped_length) == 0;
+  char *name =
+      memory_print("%.*s%s", (int)n->added_length, n->added ? n->added : "", path + (drop ? n->dropped_length : 0));
+  const safetensor *found = tensor_files_find(files, name);
+  static const char *const endings[][2] = {{".weight", ".gamma"}, {".bias", ".beta"}};
+  for (int i = 0; i < 2 && !found; i++) {
+    size_t length = strlen(name), ending = strlen(endings[i][0]);
+    if (length > ending && strcmp(name + length - ending, endings[i][0]) == 0) {
+      char *other = memory_print("%.*s%s", (int)(length - ending), name, endings[i][1]);
+      found = tensor_files_find(files, other);
+      free(other);
+    }
+  }
+  free(name);
+  return found;
+}
+
+static int count_found(const weight_set *set, const tensor_files *files, const naming *n) {
+  int found = 0;
+  for (int i = 0; i < set->count; i++)
+    found += find_named(files, n, set->items[i].path) != NULL;
+  return found;
+}
+
+static size_t first_component(const char *name) {
+  const char *dot = strchr(name, '.');
+  return dot ? (size_t)(dot - name) + 1 : 0;
+}
+
+static void keep_better(const weight_set *set, const tensor_files *files, naming other, naming *best, int *found) {
+  int count = count_found(set, files, &other);
+  if (count > *found) {
+    *best = other;
+    *found = count;
+  }
+}
+
+/* The naming that finds most; the paths themselves when nothing finds more. Each first component is tried once. */
+static naming find_naming(const weight_set *set, const tensor_files *files) {
+  naming best = {0};
+  int found = count_found(set, files, &best);
+  const char *last = "";
+  for (int i = 0; i < set->count && found < set->count; i++) {
+    const char *path = set->items[i].path;
+    size_t length = first_component(path);
+    if (length > 0 && strncmp(path, last, length) != 0)
+      keep_better(set, files, (naming){.dropped = path, .dropped_length = length}, &best, &found);
+    last = path;
+  }
+  last = "";
+  for (int i = 0; i < tensor_files_count(files) && found < set->count; i++) {
+    const char *name = tensor_files_at(files, i)->name;
+    size_t length = first_component(name);
+    if (length > 0 && strncmp(name, last, length) != 0)
+      keep_better(set, files, (naming){.added = name, .added_length = length}, &best, &found);
+    last = name;
+  }
+  return best;
+}
+
+static bool is_fresh(const weight_source *source, const char *path) {
+  for (int i = 0; i < source->fresh_count; i++) {
+    size_t length = strlen(source->fresh[i]);
+    if (strncmp(path, source->fresh[i], length) == 0 && (path[length] == '.' || path[length] == 0))
+      return true;
+  }
+  return false;
+}
+
+/* ---- reading ---- */
+
+/* A tensor for each weight, NULL for fresh ones. */
+static bool check_all(const weight_set *set, const tensor_files *files, const weight_source *source,
+                      const safetensor **found, failure *f) {
   listing missing = {0}, wrong = {0};
+  naming names = find_naming(set, files);
   for (int i = 0; i < set->count; i++) {
-    const safetensor *t = safetensors_find(file, set->items[i].path);
-    char *problem = t ? mismatch(&set->items[i], t) : NULL;
-    if (!t)
-      list_add(&missing, set->items[i].path);
+    const char *path = set->items[i].path;
+    if (is_fresh(source, path))
+      continue;
+    found[i] = find_named(files, &names, path);
+    char *problem = found[i] ? mismatch(&set->items[i], found[i]) : NULL;
+    if (!found[i])
+      list_add(&missing, path);
     else if (problem)
       list_add(&wrong, problem);
     free(problem);
@@ -89,7 +177,8 @@ static bool check_all(const weight_set *set, const safetensors *file, const char
   list_end(&wrong);
   bool good = missing.count == 0 && wrong.count == 0;
   if (!good)
-    fail(f, "%s does not fit the model", path);
+    fail(f, "%s does not fit the model%s%s", tensor_files_path(files),
+         source->config ? " whose sizes are said by " : "", source->config ? source->config : "");
   if (missing.count > 0)
     failure_add(f, "\n%d of its %d names are missing:%s", missing.count, set->count, missing.text.text);
   if (wrong.count > 0)
@@ -99,45 +188,49 @@ static bool check_all(const weight_set *set, const safetensors *file, const char
   return good;
 }
 
-static int compare_texts(const void *a, const void *b) {
-  return strcmp(*(char *const *)a, *(char *const *)b);
+static int compare_tensors(const void *a, const void *b) {
+  const safetensor *x = *(const safetensor *const *)a, *y = *(const safetensor *const *)b;
+  return (x > y) - (x < y);
 }
 
-static char *list_extra(const weight_set *set, const safetensors *file) {
-  const char **paths = memory_allocate((size_t)set->count, sizeof *paths);
-  for (int i = 0; i < set->count; i++)
-    paths[i] = set->items[i].path;
-  qsort(paths, (size_t)set->count, sizeof *paths, compare_texts);
+/* What nothing was read from. `found` is sorted on the way. */
+static char *list_extra(const safetensor **found, int count, const tensor_files *files) {
+  qsort(found, (size_t)count, sizeof *found, compare_tensors);
   listing extra = {0};
-  for (int i = 0; i < safetensors_tensor_count(file); i++) {
-    const char *name = safetensors_at(file, i)->name;
-    if (!bsearch(&name, paths, (size_t)set->count, sizeof *paths, compare_texts))
-      list_add(&extra, name);
+  for (int i = 0; i < tensor_files_count(files); i++) {
+    const safetensor *t = tensor_files_at(files, i);
+    if (!bsearch(&t, found, (size_t)count, sizeof *found, compare_tensors))
+      list_add(&extra, t->name);
   }
   list_end(&extra);
-  free(paths);
   return extra.text.text;
 }
 
-bool weight_set_load(weight_set *set, const char *path, char **extra, failure *f) {
-  struct stat about;
-  bool folder = stat(path, &about) == 0 && S_ISDIR(about.st_mode);
-  char *name = memory_print("%s%s", path, folder ? "/model.safetensors" : "");
-  safetensors *file = safetensors_open(name, f);
-  bool good = file && check_all(set, file, name, f);
+static void read_weight(weight *w, const safetensor *t) {
+  size_t bytes = (size_t)weight_count(w) * retort_dtype_size(w->dtype);
+  if (w->dtype == RETORT_F32)
+    safetensor_read_floats(t, w->data);
+  else if (bytes > 0)
+    memcpy(w->data, t->data, bytes);
+}
+
+bool weight_set_read(weight_set *set, const weight_source *source, char **extra, failure *f) {
   *extra = NULL;
-  for (int i = 0; good && i < set->count; i++) {
-    const weight *w = &set->items[i];
-    const safetensor *t = safetensors_find(file, w->path);
-    size_t bytes = (size_t)weight_count(w) * retort_dtype_size(w->dtype);
-    if (w->dtype == RETORT_F32)
-      safetensor_read_floats(t, w->data);
-    else if (bytes > 0)
-      memcpy(w->data, t->data, bytes);
-  }
+  tensor_files *files = tensor_files_open(source->path, f);
+  if (!files)
+    return false;
+  const safetensor **found = memory_allocate((size_t)set->count, sizeof *found);
+  bool good = check_all(set, files, source, found, f);
+  for (int i = 0; good && i < set->count; i++)
+    if (found[i])
+      read_weight(&set->items[i], found[i]);
   if (good)
-    *extra = list_extra(set, file);
-  safetensors_close(file);
-  free(name);
+    *extra = list_extra(found, set->count, files);
+  free(found);
+  tensor_files_close(files);
   return good;
+}
+
+bool weight_set_load(weight_set *set, const char *path, char **extra, failure *f) {
+  return weight_set_read(set, &(weight_source){.path = path}, extra, f);
 }
