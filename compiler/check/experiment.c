@@ -1,5 +1,6 @@
 /* The experiment of a file: lets, data, models, stages, evaluation and export, with overrides in their places. */
 #include "compiler/check/experiment.h"
+#include "compiler/check/pretrained.h"
 
 #include <string.h>
 
@@ -143,6 +144,7 @@ static void describe_model(program *p, model_record *m, const char *name, span w
   name_list names = {0};
   list_functions(p, about, root->top, &root->top->module->declaration->members, &names);
   list_settings(p, about, root->top);
+  pretrained_describe(p, about);
 }
 
 static const module_value *module_of_model(program *p, experiment *x, const expression *call) {
@@ -173,17 +175,27 @@ static void read_model(program *p, experiment *x, const item *what) {
   m->about.name = what->name;
   m->where = what->name_where;
   arena_append(p->arena, x->models, x->model_count, m);
-  const module_value *module = module_of_model(p, x, what->value);
-  if (module) {
+  pretrained from = {0};
+  expression *call = what->value, rest;
+  bool read = pretrained_is(call) && pretrained_read(p, x, call, &from, &rest);
+  if (read)
+    call = &rest;
+  const module_value *module = pretrained_is(what->value) ? from.module : module_of_model(p, x, what->value);
+  if (module && (read || !pretrained_is(what->value))) {
     const char *prefix = arena_print(p->arena, "%s.", what->name);
     const char **names;
     add_parameter_names(p, x, prefix, module->declaration, &names);
-    const expression *call =
-        override_call(p->arena, &x->overrides, prefix, what->value, module->declaration->parameter_count, names);
+    call = override_call(p->arena, &x->overrides, prefix, call, module->declaration->parameter_count, names);
     call_argument *arguments = NULL;
-    if (evaluate_arguments(e, x->scope, call->as.call.count, call->as.call.arguments, &arguments))
-      m->root = instantiate_model(e, module, what->name, call->as.call.count, arguments, call->where);
+    if (evaluate_arguments(e, x->scope, call->as.call.count, call->as.call.arguments, &arguments)) {
+      int count = pretrained_merge(p, &from, call->as.call.count, arguments, &arguments);
+      m->root = instantiate_model(e, module, what->name, count, arguments, call->where);
+    }
   }
+  m->about.folder = from.folder;
+  m->about.config = from.config;
+  m->about.fresh_count = from.fresh_count;
+  m->about.fresh = from.fresh;
   if (m->root)
     describe_model(p, m, what->name, what->where);
   value v = m->root ? value_instance(m->root->top) : value_error();

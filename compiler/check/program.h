@@ -46,6 +46,15 @@ typedef struct program_model {
     double real;
     const char *string;
   } * settings;
+  const char *folder; /* of pretrained(…): where the weights are; NULL: they start from initial values */
+  const char *config; /* its config.json, which says the sizes */
+  int fresh_count;
+  const char *const *fresh;   /* paths whose weights are not there */
+  const char *published_type; /* config.json's "model_type"; NULL: nothing says how the module is published */
+  int published_key_count;
+  struct published_key {
+    const char *key, *setting; /* "num_hidden_layers", "layers" */
+  } * published_keys;
   int function_count; /* forward and the further ones */
   const char *const *functions;
   span where;

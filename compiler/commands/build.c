@@ -85,12 +85,15 @@ static int build_weights(const build_options *o, const program_model *m, const p
   char *extra = NULL;
   weight_set *set = run_make_weights(m->parameters, m->parameter_count, 0);
   int status = STATUS_DONE;
-  if (!weight_set_load(set, o->weights, &extra, &f))
+  weight_source source = {.path = o->weights};
+  if (!o->weights)
+    source = (weight_source){.path = m->folder, .fresh_count = m->fresh_count, .fresh = m->fresh, .config = m->config};
+  if (!weight_set_read(set, &source, &extra, &f))
     status = complain(STATUS_INPUT_WRONG, f.text);
   else if (!write_weights(made, set, path, &f))
     status = complain(STATUS_OUTPUT_FAILED, f.text);
   if (extra)
-    fprintf(stderr, "warning: %s holds tensors that model '%s' does not have:%s\n", o->weights, m->name, extra);
+    fprintf(stderr, "warning: %s holds tensors that model '%s' does not have:%s\n", source.path, m->name, extra);
   free(extra);
   failure_free(&f);
   weight_set_free(set);
@@ -116,7 +119,7 @@ static int write_product(const build_options *o, arena *a, const program_model *
   if (!file_write(arena_print(a, "%s.o", path), made->object.data, made->object.length, &f) ||
       !file_write(arena_print(a, "%s.h", path), made->header.data, made->header.length, &f))
     return output_failed(&f);
-  return o->weights ? build_weights(o, m, made, arena_print(a, "%s.weights", path)) : STATUS_DONE;
+  return o->weights || m->folder ? build_weights(o, m, made, arena_print(a, "%s.weights", path)) : STATUS_DONE;
 }
 
 static int build_model(const build_options *o, arena *a, program *p, int index, diagnostics *d) {

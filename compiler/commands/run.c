@@ -26,7 +26,7 @@ static const char help[] =
     "  --checkpoint-minutes N  with --out: how often all that is needed to go on is kept in DIR.checkpoint\n"
     "                     (default 5; fractions are allowed, 0: never)\n"
     "  --checkpoint-steps N    the same after every N steps of a stage as well (default 0: never)\n"
-    "  --load MODEL=PATH  starts a model from a safetensors file or a folder with model.safetensors\n"
+    "  --load MODEL=PATH  starts a model from a safetensors file or a folder with one, or with shards\n"
     "  --cpu NAME         code for that processor (an LLVM name; default: this one)\n"
     "  --interpret        runs the reference interpreter in place of compiled code: slow\n"
     "  --models DIR       the standard library's folder\n"

@@ -1,8 +1,8 @@
 /* Models and data of an experiment as the runtime holds them. */
 #include "compiler/commands/run_state.h"
+#include "runtime/data/file.h"
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- weights ---- */
 
@@ -80,12 +80,25 @@ static bool load_weights(run_state *r, const char *request, failure *f) {
   return good;
 }
 
+static bool read_pretrained(const run_state *r, const program_model *m, weight_set *set, failure *f) {
+  char *extra = NULL;
+  const weight_source source = {
+      .path = m->folder, .fresh_count = m->fresh_count, .fresh = m->fresh, .config = m->config};
+  bool good = weight_set_read(set, &source, &extra, f);
+  if (extra)
+    progress_say(r->progress, "warning: %s holds tensors that model '%s' does not have:%s", m->folder, m->name, extra);
+  free(extra);
+  return good;
+}
+
 bool run_make_models(run_state *r, failure *f) {
   int count = program_model_count(r->program);
   r->models = memory_allocate((size_t)count, sizeof *r->models);
   for (int i = 0; i < count; i++) {
     const program_model *m = program_model_at(r->program, i);
     r->models[i] = run_make_weights(m->parameters, m->parameter_count, r->options->seed);
+    if (m->folder && !read_pretrained(r, m, r->models[i], f))
+      return false;
   }
   for (int i = 0; i < r->options->load_count; i++)
     if (!load_weights(r, r->options->loads[i], f))
@@ -95,31 +108,8 @@ bool run_make_models(run_state *r, failure *f) {
 
 /* ---- data ---- */
 
-/* A path of the source: absolute, or relative to the file's folder, else to RETORT_DATA. The caller frees it. */
-static char *resolve(const run_state *r, const char *path, failure *f) {
-  if (path[0] == '/')
-    return memory_print("%s", path);
-  const char *file = program_path(r->program), *slash = strrchr(file, '/'), *data = getenv("RETORT_DATA");
-  char *beside = slash ? memory_print("%.*s/%s", (int)(slash - file), file, path) : memory_print("%s", path);
-  if (access(beside, F_OK) == 0)
-    return beside;
-  if (data && *data) {
-    char *there = memory_print("%s/%s", data, path);
-    if (access(there, F_OK) == 0) {
-      free(beside);
-      return there;
-    }
-    fail(f, "cannot find %s: neither as %s nor as %s (from RETORT_DATA)", path, beside, there);
-    free(there);
-  } else {
-    fail(f, "cannot find %s: there is no %s, and RETORT_DATA names no folder to look in", path, beside);
-  }
-  free(beside);
-  return NULL;
-}
-
 static const wordpiece *find_tokenizer(run_state *r, const program_data *d, failure *f) {
-  char *path = resolve(r, d->vocabulary, f);
+  char *path = file_locate(program_path(r->program), d->vocabulary, f);
   if (!path)
     return NULL;
   for (int i = 0; i < r->tokenizer_count; i++)
@@ -163,7 +153,7 @@ static record_format format_of(const char *name) {
 
 /* The caller frees .path. */
 static record_source source_of(const run_state *r, const program_source *s, failure *f) {
-  return (record_source){.path = resolve(r, s->path, f),
+  return (record_source){.path = file_locate(program_path(r->program), s->path, f),
                          .format = format_of(s->format),
                          .columns = {[RECORD_TEXT] = column_of(s->text),
                                      [RECORD_LABEL] = column_of(s->label),

@@ -1,6 +1,8 @@
 /* What a run writes into its folder beside the metrics: source, settings, models. */
 #include "compiler/commands/run_state.h"
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *base_name(const char *path) {
   const char *slash = strrchr(path, '/');
@@ -44,13 +46,35 @@ static json_t *setting_value(const struct model_setting *s) {
   return json_null();
 }
 
+/* The same settings under the names that other programs read. */
+static void add_published_keys(const program_model *m, json_t *config) {
+  if (m->published_type)
+    json_object_set_new(config, "model_type", json_string(m->published_type));
+  for (int i = 0; i < m->published_key_count; i++)
+    for (int k = 0; k < m->setting_count; k++)
+      if (strcmp(m->settings[k].name, m->published_keys[i].setting) == 0)
+        json_object_set_new(config, m->published_keys[i].key, setting_value(&m->settings[k]));
+}
+
+/* The vocabulary that the model's texts were read with: of the sets, when all have the same; else of its folder. */
+static bool copy_vocabulary(const run_state *r, const program_model *m, failure *f) {
+  char *own = m->folder ? memory_print("%s/vocab.txt", m->folder) : NULL;
+  const char *from = r->tokenizer_count == 1 ? r->tokenizers[0].path : own && access(own, R_OK) == 0 ? own : NULL;
+  char *to = memory_print("%s/vocab.txt", m->name);
+  bool good = !from || output_folder_copy(r->output, to, from, f);
+  free(to);
+  free(own);
+  return good;
+}
+
 static bool save_model(run_state *r, int model, failure *f) {
   const program_model *m = program_model_at(r->program, model);
   json_t *config = json_object();
   json_object_set_new(config, "module", json_string(m->module));
   for (int i = 0; i < m->setting_count; i++)
     json_object_set_new(config, m->settings[i].name, setting_value(&m->settings[i]));
-  bool good = output_folder_save_model(r->output, m->name, r->models[model], config, f);
+  add_published_keys(m, config);
+  bool good = output_folder_save_model(r->output, m->name, r->models[model], config, f) && copy_vocabulary(r, m, f);
   json_decref(config);
   return good;
 }

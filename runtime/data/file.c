@@ -40,6 +40,28 @@ void file_unmap(mapped_file *file) {
   *file = (mapped_file){.bytes = (const unsigned char *)""};
 }
 
+char *file_locate(const char *source, const char *path, failure *f) {
+  if (path[0] == '/')
+    return memory_print("%s", path);
+  const char *slash = strrchr(source, '/'), *data = getenv("RETORT_DATA");
+  char *beside = slash ? memory_print("%.*s/%s", (int)(slash - source), source, path) : memory_print("%s", path);
+  if (access(beside, F_OK) == 0)
+    return beside;
+  if (data && *data) {
+    char *there = memory_print("%s/%s", data, path);
+    if (access(there, F_OK) == 0) {
+      free(beside);
+      return there;
+    }
+    fail(f, "cannot find %s: neither as %s nor as %s (from RETORT_DATA)", path, beside, there);
+    free(there);
+  } else {
+    fail(f, "cannot find %s: there is no %s, and RETORT_DATA names no folder to look in", path, beside);
+  }
+  free(beside);
+  return NULL;
+}
+
 struct output_file {
   char *path, *temporary;
   int descriptor;

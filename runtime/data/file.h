@@ -13,6 +13,10 @@ typedef struct mapped_file {
 bool file_map(const char *path, mapped_file *file, failure *f);
 void file_unmap(mapped_file *file);
 
+/* Where a path that a source file writes leads: absolute, or relative to the folder of `source`, else to the folder
+ * that RETORT_DATA names. The caller frees it; NULL after a failure, which names the places. */
+char *file_locate(const char *source, const char *path, failure *f);
+
 /* A file being written: its bytes go to a temporary one in the same folder. */
 typedef struct output_file output_file;
 output_file *output_file_open(const char *path, failure *f); /* NULL after a failure */

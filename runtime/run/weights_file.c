@@ -177,8 +177,8 @@ static bool check_all(const weight_set *set, const tensor_files *files, const we
   list_end(&wrong);
   bool good = missing.count == 0 && wrong.count == 0;
   if (!good)
-    fail(f, "%s does not fit the model%s%s", tensor_files_path(files),
-         source->config ? " whose sizes are said by " : "", source->config ? source->config : "");
+    fail(f, "%s does not fit the model%s%s%s", tensor_files_path(files), source->config ? " that " : "",
+         source->config ? source->config : "", source->config ? " describes" : "");
   if (missing.count > 0)
     failure_add(f, "\n%d of its %d names are missing:%s", missing.count, set->count, missing.text.text);
   if (wrong.count > 0)

@@ -144,12 +144,131 @@ static void what_does_not_fit_is_listed(void **state) {
   free(path);
 }
 
+/* ---- published names ---- */
+
+static weight_set *named_weights(const char *const *names, int count) {
+  weight *all = memory_allocate((size_t)count, sizeof *all);
+  for (int i = 0; i < count; i++)
+    all[i] = (weight){.path = names[i], .input = names[i], .dtype = RETORT_F32, .rank = 1, .sizes = {2}};
+  weight_set *set = weight_set_create(count, all);
+  for (int i = 0; i < count; i++)
+    for (int k = 0; k < 2; k++)
+      ((float *)set->items[i].data)[k] = (float)(10 * i + k);
+  free(all);
+  return set;
+}
+
+static void published_names_are_found(void **state) {
+  (void)state;
+  static const char *const wanted[] = {"net.a.norm.weight", "net.a.norm.bias", "net.b.weight", "head.weight"};
+  static const char *const files[][4] = {
+      {"net.a.norm.gamma", "net.a.norm.beta", "net.b.weight", "head.weight"},
+      {"a.norm.weight", "a.norm.bias", "b.weight", "head.weight"},
+      {"outer.net.a.norm.weight", "outer.net.a.norm.beta", "outer.net.b.weight", "outer.head.weight"},
+  };
+  for (int i = 0; i < 3; i++) {
+    failure f = {0};
+    char *extra = NULL, *path = memory_print("/tmp/retort-names-%d", getpid());
+    weight_set *file = named_weights(files[i], 4), *set = named_weights(wanted, 4);
+    assert_true(weight_set_save(file, path, &f));
+    for (int k = 0; k < 4; k++)
+      memset(set->items[k].data, 0xFF, 8);
+    assert_true(weight_set_load(set, path, &extra, &f));
+    assert_null(extra);
+    for (int k = 0; k < 4; k++)
+      assert_memory_equal(set->items[k].data, file->items[k].data, 8);
+    weight_set_free(set);
+    weight_set_free(file);
+    unlink(path);
+    free(path);
+  }
+}
+
+static void fresh_weights_stay(void **state) {
+  (void)state;
+  static const char *const wanted[] = {"net.a", "head.weight", "header"}, *const file[] = {"net.a", "header"};
+  static const char *const fresh[] = {"head"};
+  failure f = {0};
+  char *extra = NULL, *path = memory_print("/tmp/retort-fresh-%d", getpid());
+  weight_set *saved = named_weights(file, 2), *set = named_weights(wanted, 3);
+  assert_true(weight_set_save(saved, path, &f));
+  assert_false(weight_set_load(set, path, &extra, &f));
+  assert_non_null(strstr(f.text, "1 of its 3 names are missing:\n  head.weight"));
+  failure_free(&f);
+  const weight_source source = {.path = path, .fresh_count = 1, .fresh = fresh};
+  assert_true(weight_set_read(set, &source, &extra, &f));
+  assert_true(((float *)set->items[1].data)[1] == 11.0f); /* as it was */
+  assert_true(((float *)set->items[2].data)[1] == 11.0f); /* of the file: «head» is no path of it */
+  weight_set_free(set);
+  weight_set_free(saved);
+  unlink(path);
+  free(path);
+}
+
+static void write_text(const char *folder, const char *name, const char *content) {
+  char *path = memory_print("%s/%s", folder, name);
+  FILE *file = fopen(path, "wb");
+  fputs(content, file);
+  fclose(file);
+  free(path);
+}
+
+static void shards_are_one(void **state) {
+  (void)state;
+  static const char *const wanted[] = {"a", "b"};
+  static const struct {
+    const char *index, *expected;
+  } cases[] = {
+      {"{\"weight_map\": {\"a\": \"1.safetensors\", \"b\": \"2.safetensors\"}}", NULL},
+      {"{\"weight_map\": {\"a\": \"1.safetensors\", \"b\": \"3.safetensors\", \"c\": \"4.safetensors\"}}",
+       "shards are missing or cannot be read:\n  3.safetensors\n  4.safetensors"},
+      {"{\"weight_map\": {\"a\": \"1.safetensors\", \"c\": \"1.safetensors\"}}", "'c' is not in 1.safetensors"},
+      {"{\"weight_map\": {\"a\": \"../1.safetensors\"}}", "the file of 'a' is no file's name"},
+      {"{\"weight_map\": {}}", "there is no \"weight_map\" that names the shards"},
+      {"{", "index.json:1: broken JSON"},
+  };
+  char folder[] = "/tmp/retort-shards-XXXXXX";
+  assert_non_null(mkdtemp(folder));
+  failure f = {0};
+  weight_set *set = named_weights(wanted, 2), *back = named_weights(wanted, 2);
+  for (int i = 0; i < 2; i++) {
+    weight_set one = {.count = 1, .items = &set->items[i]};
+    char *path = memory_print("%s/%d.safetensors", folder, i + 1);
+    assert_true(weight_set_save(&one, path, &f));
+    free(path);
+  }
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char *extra = NULL;
+    write_text(folder, "model.safetensors.index.json", cases[i].index);
+    memset(back->items[1].data, 0, 8);
+    assert_int_equal(weight_set_load(back, folder, &extra, &f), cases[i].expected == NULL);
+    if (cases[i].expected)
+      assert_non_null(strstr(f.text, cases[i].expected));
+    else
+      assert_memory_equal(back->items[1].data, set->items[1].data, 8);
+    assert_null(extra);
+    failure_free(&f);
+  }
+  static const char *const names[] = {"1.safetensors", "2.safetensors", "model.safetensors.index.json"};
+  for (int i = 0; i < 3; i++) {
+    char *path = memory_print("%s/%s", folder, names[i]);
+    unlink(path);
+    free(path);
+  }
+  rmdir(folder);
+  weight_set_free(set);
+  weight_set_free(back);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(initial_values),
       cmocka_unit_test(equal_arguments_give_equal_weights),
       cmocka_unit_test(files_round_trip),
       cmocka_unit_test(what_does_not_fit_is_listed),
+      cmocka_unit_test(published_names_are_found),
+      cmocka_unit_test(fresh_weights_stay),
+      cmocka_unit_test(shards_are_one),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,119 @@
+# Folders as others publish them are models, and what is written is such a folder again.
+
+needs_numpy() {
+  python=$(for p in python3 /usr/bin/python3; do "$p" -c 'import numpy' 2>/dev/null && echo "$p" && break; done)
+  [ -n "$python" ] || skip_test "python3-numpy is not installed"
+}
+
+# The experiment `made` leaves a small model; `read` reads the folder `from` and writes it.
+make_published() {
+  printf '%s\n' '[PAD]' '[UNK]' '[CLS]' '[SEP]' good bad >vocab.txt
+  printf 'good\t1\nbad\t0\nbad bad\t0\n' >train.tsv
+  cat >made.rt <<'END'
+use bert, losses, optimizers
+experiment made {
+  data train = tsv("train.tsv", label: 1, classes: 3) |> wordpiece("vocab.txt", length: 8)
+  model m = bert_classifier(classes: 3, vocabulary: 6, layers: 2, hidden: 8, heads: 2, ff: 16, positions: 8, activation: gelu_new)
+  stage learn { train m with classify  epochs 1  batch 2  optimizer adamw(lr: 1e-3) }
+  export m
+}
+END
+  cat >read.rt <<'END'
+use bert
+experiment read {
+  let from = "made/m"
+  model m = pretrained(from)
+  export m
+}
+END
+  expect 0 "$RETORT" run made.rt --out made --threads 1
+}
+
+test_pretrained_round_trip() {
+  make_published
+  expect 0 "$RETORT" run read.rt --out again
+  expect_same made/m/model.safetensors again/m/model.safetensors
+  expect_same made/m/config.json again/m/config.json
+  expect_same made/m/vocab.txt vocab.txt
+  expect_same made/m/vocab.txt again/m/vocab.txt
+  expect_text made/m/config.json '"model_type": "bert"' '"num_hidden_layers": 2' '"num_labels": 3' '"hidden_act": "gelu_new"'
+}
+
+test_pretrained_written_is_read_elsewhere() {
+  needs_numpy
+  make_published
+  expect 0 "$python" "$root/tests/system/read_safetensors.py" made/m
+  expect_text out "bert.encoder.layer.1.attention.self.query.weight float32 [8, 8]" "classifier.bias float32 [3]"
+  expect 0 "$RETORT" run read.rt --out again
+  expect 0 "$python" "$root/tests/system/read_safetensors.py" made/m again/m
+  expect_text out "41 tensors are equal"
+}
+
+test_pretrained_published_forms() {
+  needs_numpy
+  make_published
+  publish="$python $root/tests/system/publish.py made/m"
+  $publish plain && $publish shards shards=3 old && $publish inner prefix=model. extra && $publish bare without=bert. old || fail_test publish
+  for form in plain shards inner bare; do
+    expect 0 "$RETORT" run read.rt --set from=./$form --out $form.again
+    expect_same made/m/model.safetensors $form.again/m/model.safetensors
+    expect_same made/m/config.json $form.again/m/config.json
+  done
+  expect 0 "$RETORT" run read.rt --set from=./inner
+  expect_text err "warning: ./inner holds tensors that model" position_ids
+  # other widths: converted once, then kept
+  for kind in F16 BF16; do
+    $publish $kind type=$kind
+    expect 0 "$RETORT" run read.rt --set from=./$kind --out $kind.again
+    expect_different made/m/model.safetensors $kind.again/m/model.safetensors
+    $python "$root/tests/system/publish.py" $kind.again/m $kind.twice type=$kind
+    expect_same $kind/model.safetensors $kind.twice/model.safetensors
+  done
+}
+
+test_pretrained_fresh_head() {
+  needs_numpy
+  make_published
+  "$python" "$root/tests/system/publish.py" made/m headless drop=classifier.weight || fail_test publish
+  expect 3 "$RETORT" run read.rt --set from=./headless
+  expect_text err "1 of its 41 names are missing:" "  classifier.weight"
+  sed 's/pretrained(from)/pretrained(from, fresh: "classifier", classes: 5)/' read.rt >fresh.rt
+  expect 0 "$RETORT" run fresh.rt --set from=./headless --out fresh
+  expect_text fresh/m/config.json '"num_labels": 5' '"classes": 5'
+  expect 0 "$RETORT" run fresh.rt --set m.classes=7 --out seven
+  expect_text seven/m/config.json '"num_labels": 7'
+  sed 's/pretrained(from)/pretrained(from, module: bert)/' read.rt >encoder.rt
+  expect 0 "$RETORT" run encoder.rt --out encoder
+  expect_text err classifier.weight # of the file, not of the encoder
+}
+
+test_pretrained_refused() {
+  needs_numpy
+  make_published
+  publish="$python $root/tests/system/publish.py made/m"
+  $publish wide hidden_size=16 && $publish shards shards=2 || fail_test publish
+  expect 3 "$RETORT" run read.rt --set from=./wide --out never
+  expect_text err "the model that ./wide/config.json describes" \
+    "bert.encoder.layer.0.attention.self.query.bias: expected [16], found [8]" "… and"
+  [ ! -e never ] || fail_test "a folder was left"
+  rm shards/model-00002-of-00002.safetensors
+  expect 3 "$RETORT" run read.rt --set from=./shards
+  expect_text err "shards are missing or cannot be read:" model-00002-of-00002.safetensors
+  echo '{"weight_map": {"a": "../made/m/model.safetensors"}}' >shards/model.safetensors.index.json
+  expect 3 "$RETORT" run read.rt --set from=./shards
+  expect_text err "the file of 'a' is no file's name"
+  echo '{"weight_map": ' >shards/model.safetensors.index.json
+  expect 3 "$RETORT" run read.rt --set from=./shards
+  expect_text err "model.safetensors.index.json:2: broken JSON"
+  expect 1 "$RETORT" run read.rt --set from=./nowhere
+  expect_text err "cannot find ./nowhere"
+  echo '{"model_type": "strange"}' >wide/config.json
+  expect 1 "$RETORT" run read.rt --set from=./wide
+  expect_text err "nothing says what the keys of ./wide/config.json mean" "published_strange"
+  echo '{"model_type": "bert", "hidden_size": 8}' >wide/config.json
+  expect 1 "$RETORT" run read.rt --set from=./wide
+  expect_text err 'has no "num_hidden_layers"' 'has no "vocab_size"'
+  echo '{"model_type": ' >wide/config.json
+  expect 1 "$RETORT" run read.rt --set from=./wide
+  expect_text err "wide/config.json:1: broken JSON"
+}
