@@ -22,6 +22,7 @@ static int print_help(void) {
       "  --model MODEL      which model of the experiment (default: the one that it exports)\n"
       "  -o NAME            path of what is written, without .o and .h (default: the model's name)\n"
       "  --weights PATH     a safetensors file, or a folder with model.safetensors, as retort run --out writes it\n"
+      "                     (default for a model of pretrained(…): its folder)\n"
       "  --cpu CPU          code for that processor, an LLVM name (default: this one)\n"
       "  --set NAME=VALUE   replaces what the file says; may be repeated\n"
       "  --models DIR       the standard library's folder\n"

@@ -115,5 +115,5 @@ test_pretrained_refused() {
   expect_text err 'has no "num_hidden_layers"' 'has no "vocab_size"'
   echo '{"model_type": ' >wide/config.json
   expect 1 "$RETORT" run read.rt --set from=./wide
-  expect_text err "wide/config.json:1: broken JSON"
+  expect_text err "wide/config.json:2: broken JSON"
 }
