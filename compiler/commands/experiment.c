@@ -23,14 +23,17 @@ static const char help[] =
     "                      A comma within brackets or quotes belongs to the value\n"
     "  --out DIR           keeps each run in a folder of its own there, as retort run --out does, and the table as\n"
     "                      results.csv and results.json\n"
-    "  --set NAME=VALUE, --threads N, --load MODEL=PATH, --cpu NAME, --interpret, --models DIR\n"
+    "  --set NAME=VALUE, --threads N, --load MODEL=PATH, --checkpoint-minutes N, --checkpoint-steps N, --cpu NAME,\n"
+    "  --interpret, --models DIR\n"
     "                      as for retort run\n"
     "\n"
-    "With --out the whole can be interrupted and started again: a run that is there, finished, and was made from the\n"
-    "same FILE with the same settings is not repeated. More seeds or more values add the runs that are missing. All\n"
-    "settings are checked before the first run starts. A run whose loss becomes NaN is left out of the table; the\n"
-    "others go on. A row whose name is a difference compares a distilled model with the one that is built alike and\n"
-    "learned without a teacher, seed by seed. «deviation» is the sample standard deviation over the seeds.\n"
+    "With --out the whole can be interrupted or killed, and the same command goes on: a run that is finished is not\n"
+    "repeated, one that was cut off goes on from its last checkpoint. More seeds or more values add the runs that are\n"
+    "missing; where data, settings or what the file says of a run have changed, it is made again. All settings are\n"
+    "checked before the first run starts. A run whose loss becomes NaN is left out of the table; the others go on.\n"
+    "\n"
+    "A row whose name is a difference compares a distilled model with the one that is built alike and learned without\n"
+    "a teacher, seed by seed. «deviation» is the sample standard deviation over the seeds.\n"
     "\n"
     "EXIT STATUS\n"
     "  as for retort run: 0 all runs are finished, 5 a loss of one of them is NaN or infinite, 130 interrupted\n";
@@ -124,18 +127,12 @@ static void say_scores(const json_t *results, double seconds) {
 static int one_run(experiment *x, int combination, int seed, bool *not_finite) {
   planned_run run = experiment_plan_run(&x->plan, combination, seed);
   int number = combination * x->plan.seed_count + seed + 1;
-  json_t *results = experiment_finished(&run);
-  int status = STATUS_DONE;
-  if (results) {
-    fprintf(stderr, "run %d of %d, %s: finished before\n", number, x->total, run.name);
-  } else {
-    fprintf(stderr, "run %d of %d, %s\n", number, x->total, run.name);
-    double began = monotonic_seconds();
-    status = run_execute(&run.options, &results);
-    if (status == STATUS_DONE)
-      say_scores(results, monotonic_seconds() - began);
-  }
+  fprintf(stderr, "run %d of %d, %s\n", number, x->total, run.name);
+  double began = monotonic_seconds();
+  json_t *results;
+  int status = run_execute(&run.options, &results);
   if (status == STATUS_DONE) {
+    say_scores(results, monotonic_seconds() - began);
     summary_add(x->summary, run.values, seed, results);
     x->finished++;
   }

@@ -1,7 +1,5 @@
 #include "compiler/commands/experiment_plan.h"
-#include "runtime/data/file.h"
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { RUNS_MAX = 10000 };
@@ -115,57 +113,7 @@ planned_run experiment_plan_run(const experiment_plan *p, int combination, int s
   run.options.overrides = overrides;
   run.options.seed = (uint64_t)p->seeds[seed];
   run.options.out = p->common->out ? arena_print(a, "%s/%s", p->common->out, run.name) : NULL;
+  run.options.resume = run.options.restart = run.options.out != NULL;
   run.options.quiet = true;
   return run;
-}
-
-/* ---- what is there already ---- */
-
-static json_t *load_json(const char *folder, const char *name) {
-  char *path = memory_print("%s/%s", folder, name);
-  json_t *value = json_load_file(path, 0, NULL);
-  free(path);
-  return value;
-}
-
-/* The number of threads may differ: the machine may be another one. */
-static bool same_options(const json_t *settings, const run_options *o) {
-  json_t *own = run_options_json(o), *value;
-  const char *key;
-  bool same = true;
-  json_object_foreach(own, key, value) {
-    json_t *its = json_object_get(settings, key);
-    same = same && (strcmp(key, "threads") == 0 || json_equal(value, its));
-  }
-  json_decref(own);
-  return same;
-}
-
-static bool same_source(const char *folder, const char *file) {
-  const char *slash = strrchr(file, '/');
-  char *kept = memory_print("%s/%s", folder, slash ? slash + 1 : file);
-  mapped_file now, then;
-  failure f = {0};
-  bool same = false;
-  if (file_map(file, &now, &f)) {
-    if (file_map(kept, &then, &f)) {
-      same = now.size == then.size && memcmp(now.bytes, then.bytes, now.size) == 0;
-      file_unmap(&then);
-    }
-    file_unmap(&now);
-  }
-  failure_free(&f);
-  free(kept);
-  return same;
-}
-
-json_t *experiment_finished(const planned_run *run) {
-  const char *folder = run->options.out;
-  json_t *settings = folder ? load_json(folder, "settings.json") : NULL, *results = NULL;
-  const char *status = json_string_value(json_object_get(settings, "status"));
-  if (status && strcmp(status, "finished") == 0 && same_options(settings, &run->options) &&
-      same_source(folder, run->options.file))
-    results = load_json(folder, "results.json");
-  json_decref(settings);
-  return results;
 }

@@ -27,7 +27,5 @@ typedef struct planned_run {
 bool experiment_plan_make(arena *a, const run_options *common, int sweep_count, const char *const *sweeps,
                           int seed_count, experiment_plan *plan, failure *f);
 planned_run experiment_plan_run(const experiment_plan *p, int combination, int seed);
-/* The results of a run that is there, finished, and was made from the same file with the same settings; else NULL. */
-json_t *experiment_finished(const planned_run *run);
 
 #endif

@@ -198,7 +198,11 @@ static bool read_position(run_state *r, failure *f) {
 }
 
 const char *run_identity(run_state *r) {
-  char *all = json_dumps(r->identity, JSON_COMPACT | JSON_SORT_KEYS);
+  json_t *lasting = json_copy(r->identity);
+  json_object_del(lasting, "--threads"); /* with others, a finished run is still the same one */
+  json_object_del(lasting, "processor");
+  char *all = json_dumps(lasting, JSON_COMPACT | JSON_SORT_KEYS);
+  json_decref(lasting);
   const char *hash = arena_print(r->arena, "%016llx", (unsigned long long)XXH3_64bits(all, strlen(all)));
   free(all);
   return hash;
@@ -219,10 +223,13 @@ static bool resume_without(run_state *r, failure *f) {
   json_t *settings = json_load_file(path, 0, NULL);
   const char *status = json_string_value(json_object_get(settings, "status"));
   const char *identity = json_string_value(json_object_get(settings, "identity"));
-  if (!status || strcmp(status, "finished") != 0)
-    progress_say(r->progress, "%s: there is no checkpoint; the run starts from its beginning", r->checkpoints);
-  else if (identity && strcmp(identity, run_identity(r)) == 0)
+  bool finished = status && strcmp(status, "finished") == 0;
+  if (finished && identity && strcmp(identity, run_identity(r)) == 0)
     r->finished_before = read_results(r);
+  else if (r->options->restart)
+    r->finished_before = false;
+  else if (!finished)
+    progress_say(r->progress, "%s: there is no checkpoint; the run starts from its beginning", r->checkpoints);
   else
     fail(f, "%s holds another run, which is finished: --out %s would replace it", r->options->out, r->options->out);
   json_decref(settings);
@@ -230,14 +237,30 @@ static bool resume_without(run_state *r, failure *f) {
   return !f->text;
 }
 
-static bool resume(run_state *r, failure *f) {
+/* The checkpoint is of no use for this run. */
+static bool start_again(run_state *r, failure *f) {
+  progress_say(r->progress, "%s; it starts from its beginning", f->text);
+  failure_free(f);
+  *f = (failure){0};
+  checkpoint_close(r->resumed);
+  r->resumed = NULL;
+  r->resumed_stage = 0;
+  r->resumed_step = 0;
+  return true;
+}
+
+static bool open_checkpoint(run_state *r, failure *f) {
   r->resumed = checkpoint_open(r->checkpoints, f);
-  if (f->text)
-    return false;
+  if (f->text || !r->resumed)
+    return !f->text;
+  return check_identity(r, json_object_get(checkpoint_state(r->resumed), "identity"), f) && read_position(r, f);
+}
+
+static bool resume(run_state *r, failure *f) {
+  if (!open_checkpoint(r, f))
+    return r->options->restart && start_again(r, f);
   if (!r->resumed)
     return resume_without(r, f);
-  if (!check_identity(r, json_object_get(checkpoint_state(r->resumed), "identity"), f) || !read_position(r, f))
-    return false;
   weight_set **sets = memory_allocate((size_t)program_model_count(r->program), sizeof *sets);
   int count = changed_models(r, r->resumed_stage, r->resumed_step, sets);
   bool good = checkpoint_read(r->resumed, 0, count, sets, f);

@@ -19,6 +19,7 @@ typedef struct run_options {
   bool quiet; /* no warnings, no table */
   compile_options compile;
   bool resume;              /* `out` is the folder of a run that was cut off */
+  bool restart;             /* with `resume`: what is there of another run is no error, this one starts anew */
   int64_t checkpoint_steps; /* 0: none by steps */
   double checkpoint_minutes;
   bool checkpoints_wanted; /* one of these was given */

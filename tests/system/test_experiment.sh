@@ -30,34 +30,42 @@ test_experiment_goes_on() {
   expect 0 "$RETORT" experiment task.rt --seeds 1 $short
   stamp=$(stat -c %i kept/seed=1/student/model.safetensors)
   expect 0 "$RETORT" experiment task.rt --seeds 2 $short
-  expect_text err "run 1 of 2, seed=1: finished before" "run 2 of 2, seed=2"
+  expect_text err "kept/seed=1 holds the whole run" "run 2 of 2, seed=2" "written: kept/seed=2"
   [ "$stamp" = "$(stat -c %i kept/seed=1/student/model.safetensors)" ] || fail_test "a finished run was repeated"
   cp out before
-  # one run is lost and another is of an older source: both are made again, with the same result
+  # one run is damaged: it is made again, with the same result; a comment changes nothing
   rm kept/seed=1/results.json
-  echo "# older" >>kept/seed=2/task.rt
+  echo "# a comment" >>task.rt
   expect 0 "$RETORT" experiment task.rt --seeds 2 $short
-  grep -q "finished before" err && fail_test "a run that is not whole was taken over"
+  expect_text err "written: kept/seed=1" "kept/seed=2 holds the whole run"
   sed 's/  *[^ ]*$//' before >a
   sed 's/  *[^ ]*$//' out >b # all but the time
   expect_same a b
+  # data that is another makes other runs
+  head -n 100 train.tsv >shorter
+  mv shorter train.tsv
+  expect 0 "$RETORT" experiment task.rt --seeds 2 $short
+  expect_text err "written: kept/seed=1" "written: kept/seed=2"
 }
 
 # Killed in the second run, started again: the first is kept, the table is the same.
 test_experiment_after_a_kill() {
   make_task
-  long="--seeds 2 --threads 1 --set stage.learn.epochs=1 --set stage.imitate.epochs=200"
+  long="--seeds 2 --threads 1 --set stage.learn.epochs=1 --set stage.imitate.epochs=400"
   expect 0 "$RETORT" experiment task.rt $long --out whole
-  "$RETORT" experiment task.rt $long --out cut 2>log &
+  "$RETORT" experiment task.rt $long --out cut --checkpoint-steps 20 2>log &
   process=$!
-  for i in $(seq 600); do
-    [ -d cut/seed=1 ] && break
+  for i in $(seq 1500); do
+    ls cut/seed=2.checkpoint/* >/dev/null 2>&1 && break
     sleep 0.02
   done
   kill -9 $process
   wait $process 2>/dev/null
   expect 0 "$RETORT" experiment task.rt $long --out cut
-  expect_text err "seed=1: finished before"
+  expect_text err "cut/seed=1 holds the whole run"
+  [ -e cut/seed=2.checkpoint ] && fail_test "a checkpoint is left"
+  expect_same whole/seed=2/student/model.safetensors cut/seed=2/student/model.safetensors
+  expect_same whole/seed=2/metrics.jsonl cut/seed=2/metrics.jsonl
   cut -d, -f1-8 whole/results.csv >a
   cut -d, -f1-8 cut/results.csv >b
   expect_same a b
