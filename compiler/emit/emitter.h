@@ -97,8 +97,6 @@ emitted_loop emit_loop_begin(function *f, LLVMValueRef from, LLVMValueRef to, co
 /* `independent`: no iteration depends on another through accesses that emit_access marked in_independent_loop. */
 void emit_loop_end(function *f, const emitted_loop *l, int64_t increment, bool independent);
 
-void emit_scatter(function *f, const statement *s);
-
 /* ---- kernel.c ---- */
 
 /* The kernel as a function of the retort_context. */

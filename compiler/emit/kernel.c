@@ -10,7 +10,7 @@ static void emit_block(function *f, const block *body);
 static bool is_innermost(const block *body) {
   for (int i = 0; i < body->count; i++) {
     statement_kind kind = body->statements[i]->kind;
-    if (kind == STATEMENT_LOOP || kind == STATEMENT_MATMUL || kind == STATEMENT_SCATTER)
+    if (kind == STATEMENT_LOOP || kind == STATEMENT_MATMUL || kind == STATEMENT_WHEN)
       return false;
   }
   return true;
@@ -78,6 +78,24 @@ static void emit_matmul(function *f, const statement *s) {
   LLVMBuildCall2(e->builder, e->type_sgemm, e->sgemm, arguments, sizeof arguments / sizeof *arguments, "");
 }
 
+static void emit_when(function *f, const statement *s) {
+  emitter *e = f->e;
+  LLVMBuilderRef b = e->builder;
+  LLVMValueRef index = emit_subscript(f, s->when.index), from = emit_subscript(f, s->when.from);
+  LLVMValueRef inside = LLVMBuildAnd(b, LLVMBuildICmp(b, LLVMIntSLE, from, index, ""),
+                                     LLVMBuildICmp(b, LLVMIntSLT, index, emit_subscript(f, s->when.to), ""), "");
+  LLVMBasicBlockRef then = LLVMAppendBasicBlockInContext(e->context, f->value, "when"),
+                    end = LLVMAppendBasicBlockInContext(e->context, f->value, "end");
+  LLVMBuildCondBr(b, inside, then, end);
+  LLVMPositionBuilderAtEnd(b, then);
+  emit_block(f, &s->when.body);
+  function_set_line(f, s->where);
+  LLVMBuildBr(b, end);
+  LLVMMoveBasicBlockAfter(end, LLVMGetInsertBlock(b));
+  LLVMPositionBuilderAtEnd(b, end);
+  memo_clear(&f->statement); /* what is computed inside does not reach further */
+}
+
 static void emit_statement(function *f, const statement *s) {
   memo_clear(&f->statement);
   function_set_line(f, s->where);
@@ -95,8 +113,8 @@ static void emit_statement(function *f, const statement *s) {
   case STATEMENT_MATMUL:
     emit_matmul(f, s);
     break;
-  case STATEMENT_SCATTER:
-    emit_scatter(f, s);
+  case STATEMENT_WHEN:
+    emit_when(f, s);
     break;
   }
 }

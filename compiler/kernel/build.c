@@ -321,6 +321,15 @@ statement *builder_loop(kernel_builder *b, int variable, const subscript *from, 
   return s;
 }
 
+statement *builder_when(kernel_builder *b, const subscript *index, const subscript *from, const subscript *to) {
+  statement *s = builder_statement(b, STATEMENT_WHEN);
+  s->when.index = index;
+  s->when.from = from;
+  s->when.to = to;
+  b->open[b->depth++] = &s->when.body;
+  return s;
+}
+
 void builder_end(kernel_builder *b) {
   b->depth--;
 }

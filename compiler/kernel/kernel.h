@@ -81,7 +81,7 @@ typedef enum {
   STATEMENT_ACCUMULATE, /* register = register `op` value; op is add, maximum or minimum. Sums may be reassociated */
   STATEMENT_STORE,      /* buffer[index] = value, of the buffer's dtype */
   STATEMENT_MATMUL,     /* retort_sgemm */
-  STATEMENT_SCATTER     /* rows of sums by index */
+  STATEMENT_WHEN        /* the body, when from <= index < to */
 } statement_kind;
 
 typedef struct matrix { /* an operand: f32, element (i, j) at buffer[offset + i*stride + j], or with i and j exchanged
@@ -123,11 +123,10 @@ struct statement {
       double alpha, beta;
       matrix a, b, c;
     } matmul;
-    struct { /* out[v,:] for v in [from, to) = sum over i below `count` with indices[i] == v, in order of i, of
-              * updates[i,:]; other rows of out stay. All have `width` columns */
-      int out, indices, updates;
-      const subscript *from, *to, *width, *count;
-    } scatter;
+    struct {
+      const subscript *index, *from, *to;
+      block body;
+    } when;
   };
 };
 

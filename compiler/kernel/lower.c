@@ -37,49 +37,54 @@ static const node *scatter_source(lowering *l, const node *x) {
   return view_of(l->f, x, &v) ? v.base : x; /* dense: roots.c has seen to it */
 }
 
-static void lower_scatter_f32(lowering *l, const root *r) {
+/* out[begin .. end,:] = 0. */
+static void clear_rows(lowering *l, const root *r, const subscript *width) {
   kernel_builder *b = l->b;
-  dim_table *t = builder_dims(b);
-  const node *n = r->node, *index = n->operands[0], *updates = n->operands[1];
-  const dim *width = dims_product(t, n->shape.dims + 1, n->shape.rank - 1), *count = shape_elements(t, index->shape);
-  const subscript *rows = subscript_dim(b, n->shape.dims[0]);
-  phase *p = builder_phase(b, NULL, rows, n->where);
-  const dim *moved = dim_add(t, dim_multiply(t, n->shape.dims[0], width), dim_multiply(t, count, width));
-  p->work = subscript_dim(b, moved);
-  statement *s = builder_statement(b, STATEMENT_SCATTER);
-  s->scatter.out = root_parameter(l, r, true);
-  s->scatter.indices = source_parameter(l, scatter_source(l, index));
-  s->scatter.updates = source_parameter(l, scatter_source(l, updates));
-  s->scatter.from = subscript_variable(b, VARIABLE_BEGIN);
-  s->scatter.to = subscript_variable(b, VARIABLE_END);
-  s->scatter.width = subscript_dim(b, width);
-  s->scatter.count = subscript_dim(b, count);
+  const subscript *each = subscript_variable(b, builder_variable(b));
+  builder_loop(b, each->number, subscript_multiply(b, subscript_variable(b, VARIABLE_BEGIN), width),
+               subscript_multiply(b, subscript_variable(b, VARIABLE_END), width), 1, true);
+  builder_store(b, root_parameter(l, r, true), each, value_number(b, 0, r->node->dtype));
+  builder_end(b);
 }
 
-/* Integers are added by one thread. */
-static void lower_scatter_integers(lowering *l, const root *r) {
+/* out[row,:] += the i-th update, which is computed here. */
+static void add_update(lowering *l, const root *r, const subscript *i, const subscript *row, const subscript *width) {
+  kernel_builder *b = l->b;
+  const node *n = r->node, *updates = n->operands[1];
+  int out = root_parameter(l, r, true), first, rank = n->operands[0]->shape.rank;
+  const subscript *j = subscript_variable(b, builder_variable(b));
+  const subscript *to = subscript_add(b, subscript_multiply(b, row, width), j);
+  places at = {0};
+  places_split(b, updates->shape.dims, rank, i, at.axis);
+  places_split(b, updates->shape.dims + rank, updates->shape.rank - rank, j, at.axis + rank);
+  builder_loop(b, j->number, subscript_constant(b, 0), width, 1, true);
+  first = builder_statement_count(b);
+  const value *both[] = {value_load(b, out, to), lower_node(l, updates, &at)};
+  builder_store(b, out, to, value_op(b, OP_add, n->dtype, 2, both));
+  builder_share(b, first);
+  builder_end(b);
+}
+
+/* Each part takes a range of the rows and, in the order of the index, the updates that fall into it. */
+static void lower_scatter(lowering *l, const root *r) {
   kernel_builder *b = l->b;
   dim_table *t = builder_dims(b);
-  const node *n = r->node, *index = n->operands[0], *updates = n->operands[1];
+  const node *n = r->node, *index = n->operands[0];
   const dim *width = dims_product(t, n->shape.dims + 1, n->shape.rank - 1), *count = shape_elements(t, index->shape);
-  const subscript *zero = subscript_constant(b, 0), *columns = subscript_dim(b, width);
-  builder_phase(b, NULL, NULL, n->where);
-  int out = root_parameter(l, r, true), clear = builder_variable(b), from = builder_variable(b),
-      each = builder_variable(b);
-  int indices = source_parameter(l, scatter_source(l, index)), added = source_parameter(l, scatter_source(l, updates));
-  builder_loop(b, clear, zero, subscript_dim(b, shape_elements(t, n->shape)), 1, true);
-  builder_store(b, out, subscript_variable(b, clear), value_number(b, 0, n->dtype));
-  builder_end(b);
-  builder_loop(b, from, zero, subscript_dim(b, count), 1, false);
-  builder_loop(b, each, zero, columns, 1, true);
-  const subscript *i = subscript_variable(b, from), *j = subscript_variable(b, each);
-  const subscript *row = subscript_of_value(b, value_load(b, indices, i));
-  const subscript *to = subscript_add(b, subscript_multiply(b, row, columns), j);
-  const value *both[] = {value_load(b, out, to),
-                         value_load(b, added, subscript_add(b, subscript_multiply(b, i, columns), j))};
-  builder_store(b, out, to, value_op(b, OP_add, n->dtype, 2, both));
+  const subscript *columns = subscript_dim(b, width), *i = subscript_variable(b, builder_variable(b));
+  phase *p = builder_phase(b, NULL, subscript_dim(b, n->shape.dims[0]), n->where);
+  builder_take_cost(b);
+  clear_rows(l, r, columns);
+  builder_loop(b, i->number, subscript_constant(b, 0), subscript_dim(b, count), 1, false);
+  int number = builder_register(b, index->dtype);
+  builder_set(b, number, value_load(b, source_parameter(l, scatter_source(l, index)), i));
+  const subscript *row = subscript_of_value(b, value_register(b, number));
+  builder_when(b, row, subscript_variable(b, VARIABLE_BEGIN), subscript_variable(b, VARIABLE_END));
+  add_update(l, r, i, row, columns);
   builder_end(b);
   builder_end(b);
+  const dim *updates = dim_multiply(t, dim_constant(t, 1 + builder_take_cost(b)), dim_multiply(t, count, width));
+  p->work = subscript_dim(b, dim_add(t, dim_multiply(t, n->shape.dims[0], width), updates));
 }
 
 /* ---- */
@@ -92,10 +97,8 @@ void lower_group(lowering *l, group *g) {
   /* equal flat kernels of different sizes are one kernel */
   l->rows = g->flat ? builder_size(l->b, g->rows, true) : subscript_dim(l->b, g->rows);
   builder_kernel(l->b)->where = first->node->where;
-  if (first->node->op == OP_scatter_add && first->node->dtype == DTYPE_F32)
-    lower_scatter_f32(l, first);
-  else if (first->node->op == OP_scatter_add)
-    lower_scatter_integers(l, first);
+  if (first->node->op == OP_scatter_add)
+    lower_scatter(l, first);
   else if (g->contraction)
     lower_contraction(l);
   else

@@ -35,15 +35,16 @@ static void print_matmul(printer *p, const statement *s) {
   print_subscript(p, s->matmul.k);
 }
 
-static void print_scatter(printer *p, const statement *s) {
-  text_add(p->to, "p%d rows ", s->scatter.out);
-  print_subscript(p, s->scatter.from);
-  text_add(p->to, " .. ");
-  print_subscript(p, s->scatter.to);
-  text_add(p->to, " of ");
-  print_subscript(p, s->scatter.width);
-  text_add(p->to, " = sums of p%d by p%d, ", s->scatter.updates, s->scatter.indices);
-  print_subscript(p, s->scatter.count);
+static void print_when(printer *p, const statement *s, int depth) {
+  text_add(p->to, "when ");
+  print_subscript(p, s->when.from);
+  text_add(p->to, " <= ");
+  print_subscript(p, s->when.index);
+  text_add(p->to, " < ");
+  print_subscript(p, s->when.to);
+  text_add(p->to, " {\n");
+  print_block(p, &s->when.body, depth + 1);
+  text_add(p->to, "%*s}", 2 * depth, "");
 }
 
 static void print_loop(printer *p, const statement *s, int depth) {
@@ -81,8 +82,8 @@ static void print_statement(printer *p, const statement *s, int depth) {
   case STATEMENT_MATMUL:
     print_matmul(p, s);
     break;
-  case STATEMENT_SCATTER:
-    print_scatter(p, s);
+  case STATEMENT_WHEN:
+    print_when(p, s, depth);
     break;
   }
   text_add(p->to, "\n");

@@ -1,14 +1,15 @@
 /* Chooses the roots: which values are computed once.
  *
- * Always: reductions, contractions, scatters, outputs, tables of gathers, keys of random sites, and operands of
- * contractions and scatters that strides cannot serve. By cost: see keep_worthy. */
+ * Always: reductions, contractions, scatters, outputs, tables of gathers, keys of random sites, operands of
+ * contractions and indices of scatters that strides cannot serve. By cost: see keep_worthy. */
 #include "compiler/passes/fusion.h"
 
 /* In units of an addition, of one element. */
 enum {
   COST_KEEP = 40,      /* a value read more than once is kept when computing it again costs more than this */
   COST_TENTATIVE = 10, /* … and is kept within one group when it costs this much */
-  COST_REPEAT = 8,     /* a value that is repeated along an axis is kept when it costs this much */
+  COST_REPEAT = 8,     /* a number that is repeated is kept when it costs this much */
+  COST_EXPAND = 4,     /* … and a tensor that is repeated along an axis */
   COST_MOST = 240,     /* no expression grows beyond this */
   LEAVES_KNOWN = 6
 };
@@ -82,8 +83,8 @@ static void keep_base(fusion *f, node *operand) {
 static int operands_in_memory(const node *n) {
   switch (op_describe(n->op)->class) {
   case CLASS_CONTRACTION:
-  case CLASS_SCATTER:
     return 2;
+  case CLASS_SCATTER: /* the index; updates are computed where they are added, each by one part */
   case CLASS_GATHER:
   case CLASS_RANDOM:
     return 1;
@@ -239,7 +240,7 @@ static void keep_worthy(fusion *f) {
     for (int k = 0; k < n->operand_count; k++)
       add_operand(f, e, all, n->operands[k]);
     e->cost += operation_cost(n);
-    bool keep = e->cost > COST_MOST || (repeated[i] && e->cost >= COST_REPEAT);
+    bool keep = e->cost > COST_MOST || (repeated[i] && e->cost >= (is_number(f, n) ? COST_REPEAT : COST_EXPAND));
     if (users[i] > 1 && class == CLASS_POINTWISE && !is_number(f, n))
       keep = keep || large_leaves(f, e, n) > 1 || e->cost > COST_KEEP;
     if (keep)
