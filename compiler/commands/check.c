@@ -2,10 +2,8 @@
 #include "compiler/check/program.h"
 #include "compiler/commands/check_cost.h"
 #include "compiler/commands/command.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static int print_help(void) {
   printf(
@@ -70,23 +68,11 @@ static int check(const check_options *o, arena *a) {
   return status;
 }
 
-static bool read_threads(const char *word, int *threads) {
-  char *end;
-  errno = 0;
-  long number = word ? strtol(word, &end, 10) : sysconf(_SC_NPROCESSORS_ONLN);
-  if (word && (!*word || *end || errno || number < 1 || number > 1024)) {
-    fprintf(stderr, "retort check: --threads %s: expected a number from 1 to 1024\n", word);
-    return false;
-  }
-  *threads = number < 1 ? 1 : (int)number;
-  return true;
-}
-
 int command_check(int count, char **arguments) {
   if (wants_help(count, arguments))
     return print_help();
   const char *models = NULL, *threads = NULL;
-  check_options o = {0};
+  check_options o = {.threads = default_threads()};
   const char **overrides = calloc((size_t)count, sizeof *overrides);
   if (!overrides)
     memory_exhausted();
@@ -97,7 +83,8 @@ int command_check(int count, char **arguments) {
       {.name = NULL},
   };
   int status = STATUS_USAGE_WRONG;
-  if (options_read(count, arguments, options, &o.file) && read_threads(threads, &o.threads)) {
+  if (options_read(count, arguments, options, &o.file) &&
+      option_number("check", "--threads", threads, 1, 1024, &o.threads)) {
     arena *a = arena_create();
     o.program.models = models ? models : models_folder(a);
     o.program.overrides = overrides;

@@ -56,6 +56,29 @@ bool options_read(int count, char **arguments, const option *options, const char
   return *file ? true : usage_error(name, "which file?", "");
 }
 
+bool option_number(const char *of, const char *name, const char *word, int least, int most, int *value) {
+  if (!word)
+    return true;
+  char *end;
+  errno = 0;
+  long number = strtol(word, &end, 10);
+  if (!*word || *end || errno || number < least || number > most) {
+    fprintf(stderr, "retort %s: %s %s: expected a number from %d to %d\n", of, name, word, least, most);
+    return false;
+  }
+  *value = (int)number;
+  return true;
+}
+
+int default_threads(void) {
+  const char *wanted = getenv("OMP_NUM_THREADS");
+  char *end = NULL;
+  long number = wanted ? strtol(wanted, &end, 10) : 0;
+  if (!wanted || *end || number < 1 || number > 1024)
+    number = sysconf(_SC_NPROCESSORS_ONLN);
+  return number > 1 ? (int)number : 1;
+}
+
 static bool is_folder(const char *path) {
   return access(path, R_OK | X_OK) == 0;
 }

@@ -7,5 +7,6 @@ const command commands[] = {
     {"build", command_build, "a model's functions as an object and a C header"},
     {"check", command_check, "finds errors; sizes, costs and memory of models and stages"},
     {"show", command_show, "prints what a file becomes on its way to code"},
+    {"bench", command_bench, "times a step kernel by kernel"},
     {.name = NULL},
 };

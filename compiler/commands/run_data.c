@@ -1,5 +1,6 @@
 /* Models and data of an experiment as the runtime holds them. */
 #include "compiler/commands/run_state.h"
+#include "compiler/graph/lookup.h"
 #include "runtime/data/file.h"
 #include <stdlib.h>
 #include <string.h>
@@ -221,38 +222,9 @@ void run_free_data(run_state *r) {
 
 /* ---- tokens and labels against the graph ---- */
 
-/* The input that a node's values are taken from, itself or with constants in the place of padding; NULL: another. */
-static const char *source_input(const node *n) {
-  for (;;) {
-    if (n->op == OP_where && n->operands[2]->op == OP_constant)
-      n = n->operands[1];
-    else if (n->op == OP_cast || (op_describe(n->op)->class == CLASS_MOVEMENT && n->operand_count == 1))
-      n = n->operands[0];
-    else
-      return n->op == OP_input ? n->attributes.input.name : NULL;
-  }
-}
-
-/* The fewest rows of a table that the field looks up; *table: what it is called. INT32_MAX: it looks up none. */
-static int32_t smallest_table(const graph *g, const char *name, const char **table) {
-  int32_t smallest = INT32_MAX;
-  for (int i = 0; i < g->node_count; i++) {
-    const node *n = g->nodes[i];
-    int64_t rows;
-    if (n->op != OP_gather || !dim_is_constant(n->operands[0]->shape.dims[0], &rows) || rows >= smallest)
-      continue;
-    const char *input = source_input(n->operands[1]);
-    if (input && strcmp(input, name) == 0) {
-      smallest = (int32_t)rows;
-      *table = source_input(n->operands[0]);
-    }
-  }
-  return smallest;
-}
-
 static bool check_tokens(const dataset *data, const graph *g, const char *name, const int32_t *tokens, failure *f) {
   const char *table = NULL;
-  int32_t limit = smallest_table(g, name, &table);
+  int32_t limit = graph_table_rows(g, name, &table);
   int64_t row = limit < INT32_MAX ? dataset_row_over(data, tokens, limit) : -1;
   if (row < 0)
     return true;
@@ -264,15 +236,7 @@ static bool check_tokens(const dataset *data, const graph *g, const char *name, 
 /* A memory with a row for each row of the set, which the graph writes or reads by the field `row`. */
 static bool check_rows(const dataset *data, const graph *g, failure *f) {
   const char *table = NULL;
-  int64_t smallest = smallest_table(g, "row", &table);
-  for (int i = 0; i < g->node_count; i++) {
-    const node *n = g->nodes[i];
-    int64_t rows;
-    if (n->op == OP_scatter_add && dim_is_constant(n->shape.dims[0], &rows) && rows < smallest) {
-      const char *input = source_input(n->operands[0]);
-      smallest = input && strcmp(input, "row") == 0 ? rows : smallest;
-    }
-  }
+  int64_t smallest = graph_table_rows(g, "row", &table);
   if (data->count <= smallest)
     return true;
   return fail(f, "%s has %lld rows, but what is kept for each of them has %lld: give the objective the set's size",

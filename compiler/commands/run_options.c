@@ -15,15 +15,6 @@ bool parse_whole(const char *word, int64_t least, int64_t most, int64_t *value) 
   return *word && !*end && !errno && number >= least && number <= most;
 }
 
-static int default_threads(void) {
-  const char *wanted = getenv("OMP_NUM_THREADS");
-  int64_t number;
-  if (wanted && parse_whole(wanted, 1, 1024, &number))
-    return (int)number;
-  long online = sysconf(_SC_NPROCESSORS_ONLN);
-  return online > 1 ? (int)online : 1;
-}
-
 static bool parse_numbers(run_options *o, const char *seed, const char *threads, failure *f) {
   int64_t number = 1;
   if (seed && !parse_whole(seed, 0, INT64_MAX, &number))

@@ -1,4 +1,5 @@
 #include "compiler/check/program.h"
+#include "compiler/commands/choose.h"
 #include "compiler/commands/show.h"
 #include "compiler/passes/pass.h"
 #include <string.h>
@@ -32,58 +33,13 @@ static int unreadable(const diagnostics *d) {
   return STATUS_INPUT_WRONG;
 }
 
-/* ---- which graph of a program ---- */
-
-static int find_stage(const program *p, const char *name) {
-  for (int i = 0; i < program_stage_count(p); i++)
-    if (!strcmp(program_stage_at(p, i)->name, name))
-      return i;
-  return -1;
-}
-
-static int find_model(const program *p, const char *name, size_t length) {
-  for (int i = 0; i < program_model_count(p); i++)
-    if (strlen(program_model_at(p, i)->name) == length && !strncmp(program_model_at(p, i)->name, name, length))
-      return i;
-  return -1;
-}
-
-/* A message that lists what there is. */
-static int nothing_named(const program *p, const char *name) {
-  text t = {0};
-  text_add(&t, "--of %s: no such stage or model; there are", name);
-  for (int i = 0; i < program_stage_count(p); i++)
-    text_add(&t, " %s", program_stage_at(p, i)->name);
-  for (int i = 0; i < program_model_count(p); i++)
-    for (int k = 0; k < program_model_at(p, i)->function_count; k++)
-      text_add(&t, " %s.%s", program_model_at(p, i)->name, program_model_at(p, i)->functions[k]);
-  int status = show_failed(STATUS_USAGE_WRONG, "%s", t.data);
-  text_free(&t);
-  return status;
-}
-
-/* `of` is a stage, MODEL.function or MODEL; NULL: the last stage, else the first model. */
-static graph *make_graph(program *p, const char *of, graph_extent extent, diagnostics *d, int *status) {
-  int stage = of ? find_stage(p, of) : program_stage_count(p) - 1;
-  if (stage >= 0)
-    return program_stage_graph(p, stage, extent, d);
-  const char *dot = of ? strchr(of, '.') : NULL;
-  int model = of ? find_model(p, of, dot ? (size_t)(dot - of) : strlen(of)) : program_model_count(p) ? 0 : -1;
-  const char *function = dot ? dot + 1 : "forward";
-  for (int k = 0; model >= 0 && k < program_model_at(p, model)->function_count; k++)
-    if (!strcmp(program_model_at(p, model)->functions[k], function))
-      return program_function_graph(p, model, function, false, d);
-  if (of)
-    *status = nothing_named(p, of);
-  else
-    *status = show_failed(STATUS_SOURCE_WRONG, "%s has neither a stage nor a model", program_path(p));
-  return NULL;
-}
-
 static graph *program_graph(const show_options *o, arena *a, graph_extent extent, int *status) {
   diagnostics *d = diagnostics_create(a);
   program *p = load(o, a, d);
-  graph *g = p && !diagnostics_error_count(d) ? make_graph(p, o->of, extent, d, status) : NULL;
+  graph *g = NULL;
+  work_choice chosen;
+  if (p && !diagnostics_error_count(d) && choose_work("show", p, o->of, &chosen, status))
+    g = work_graph(p, &chosen, extent, d);
   int reported = p ? report_errors(d) : unreadable(d);
   if (reported != STATUS_DONE)
     *status = reported;

@@ -8,6 +8,7 @@
 #include "compiler/passes/pass.h"
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct executable {
   arena *arena; /* of what lives as long as the executable */
@@ -238,18 +239,45 @@ const void *executable_object(const executable *e, size_t *size) {
   return e->object.data;
 }
 
-int executable_call(executable *e, const retort_call *call) {
-  if (e->interpreted)
-    return interpreted_call(e->interpreted, call);
+/* The call as the function takes it: with frozen weights in their places. 0 or a retort_status. */
+static int complete_call(executable *e, const retort_call *call, retort_call *complete) {
+  *complete = *call;
   if (!e->prepare)
-    return e->function(call);
+    return RETORT_OK;
   int status = e->prepared ? RETORT_OK : run_prepare(e, call->weights);
-  if (status)
-    return status;
-  retort_call with_frozen = *call;
   for (int i = 0; i < e->weight_count; i++)
     if (e->weight_sources[i] >= 0)
       e->weights[i] = call->weights[e->weight_sources[i]];
-  with_frozen.weights = e->weights;
-  return e->function(&with_frozen);
+  complete->weights = e->weights;
+  return status;
+}
+
+int executable_call(executable *e, const retort_call *call) {
+  if (e->interpreted)
+    return interpreted_call(e->interpreted, call);
+  retort_call complete;
+  int status = complete_call(e, call, &complete);
+  return status ? status : e->function(&complete);
+}
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+int executable_profile(executable *e, const retort_call *call, double *seconds) {
+  retort_call complete;
+  retort_context context;
+  int status = complete_call(e, call, &complete);
+  double begin = now();
+  status = status ? status : retort_step_begin(e->step, &complete, &context);
+  for (int32_t i = -1; !status && i < e->step->call_count; i++) {
+    if (i >= 0)
+      retort_step_kernel(e->step, i, &context);
+    double end = now();
+    seconds[i + 1] = end - begin;
+    begin = end;
+  }
+  return status;
 }

@@ -34,6 +34,10 @@ size_t executable_workspace_size(const executable *e, const int64_t *dims, int t
 /* What the function consists of, for profiles; NULL when interpreted. */
 const retort_step *executable_step(const executable *e);
 
+/* executable_call, kernel by kernel: adds nothing to a step but the reading of a clock. seconds[0]: finding the
+ * buffers; seconds[i + 1]: call i of executable_step. Not of an interpreted one. */
+int executable_profile(executable *e, const retort_call *call, double *seconds);
+
 /* The object's bytes and its function's symbol: for `retort build`. Symbols: NAME (a retort_function) and
  * NAME_signature. */
 const void *executable_object(const executable *e, size_t *size);

@@ -127,6 +127,10 @@ typedef struct retort_step {
 /* The body of every emitted function: checks the call, places the buffers, runs the kernels in order. */
 int retort_step_run(const retort_step *step, const retort_call *call);
 
+/* The same in pieces, for profiles: finds every buffer, then runs one kernel after the other, in order. */
+int retort_step_begin(const retort_step *step, const retort_call *call, retort_context *context);
+void retort_step_kernel(const retort_step *step, int32_t number, const retort_context *context);
+
 /* Runs body(context, begin, end, worker) over [0, count) in at most `threads` contiguous parts of equal size (the first
  * `count % parts` one longer); part i is worker i. Parts run in parallel by OpenMP, the pool OpenBLAS uses too. */
 typedef void retort_body(void *context, int64_t begin, int64_t end, int64_t worker);

@@ -23,7 +23,7 @@ static void *locate(const retort_slot *slot, const retort_call *call, char *buff
   return NULL;
 }
 
-int retort_step_run(const retort_step *step, const retort_call *call) {
+int retort_step_begin(const retort_step *step, const retort_call *call, retort_context *context) {
   const retort_plan *plan = step->plan;
   for (int32_t i = 0; i < plan->dim_count; i++)
     if (call->dims[i] < 1)
@@ -44,15 +44,23 @@ int retort_step_run(const retort_step *step, const retort_call *call) {
     pointers[i] = locate(&step->slots[i], call, scratch + scratch_size, offsets);
   for (int32_t i = 0; i < step->size_count; i++)
     values[i] = retort_size_evaluate(&step->sizes[i], call->dims, plan->dim_count, threads);
-  for (int32_t i = 0; i < step->call_count; i++) {
-    const retort_kernel_call *of = &step->calls[i];
-    of->kernel(&(retort_context){.pointers = pointers,
-                                 .buffers = of->buffers,
-                                 .values = values,
-                                 .sizes = of->sizes,
-                                 .dims = call->dims,
-                                 .threads = threads,
-                                 .parts = 1});
-  }
+  *context = (retort_context){.pointers = pointers, .values = values, .dims = call->dims, .threads = threads};
   return RETORT_OK;
+}
+
+void retort_step_kernel(const retort_step *step, int32_t number, const retort_context *context) {
+  const retort_kernel_call *of = &step->calls[number];
+  retort_context own = *context;
+  own.buffers = of->buffers;
+  own.sizes = of->sizes;
+  own.parts = 1;
+  of->kernel(&own);
+}
+
+int retort_step_run(const retort_step *step, const retort_call *call) {
+  retort_context context;
+  int status = retort_step_begin(step, call, &context);
+  for (int32_t i = 0; status == RETORT_OK && i < step->call_count; i++)
+    retort_step_kernel(step, i, &context);
+  return status;
 }

@@ -1,0 +1,171 @@
+#include "compiler/commands/profile.h"
+#include "compiler/kernel/cost.h"
+#include "compiler/link/random_call.h"
+#include "compiler/passes/pass.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static double median(double *values, int count) {
+  qsort(values, (size_t)count, sizeof *values, by_value);
+  return values[count / 2];
+}
+
+static void *allocate(size_t bytes) {
+  void *data = aligned_alloc(64, (bytes + 127) / 64 * 64);
+  if (!data)
+    exit(EXIT_MEMORY);
+  return data;
+}
+
+/* ---- what the machine can do ---- */
+
+enum { MATRIX_SIZE = 768, MEASURE_RUNS = 5 };
+
+static double measure_contractions(int threads) {
+  size_t elements = (size_t)MATRIX_SIZE * MATRIX_SIZE;
+  float *matrices = allocate(3 * elements * sizeof *matrices);
+  for (size_t i = 0; i < 3 * elements; i++)
+    matrices[i] = (float)(i % 7) - 3;
+  double best = 0;
+  for (int i = 0; i < MEASURE_RUNS; i++) {
+    double begin = now();
+    retort_sgemm(0, 0, MATRIX_SIZE, MATRIX_SIZE, MATRIX_SIZE, 1, matrices, MATRIX_SIZE, matrices + elements,
+                 MATRIX_SIZE, 0, matrices + 2 * elements, MATRIX_SIZE, threads);
+    double rate = 2.0 * MATRIX_SIZE * (double)elements / (now() - begin);
+    best = rate > best ? rate : best;
+  }
+  free(matrices);
+  return best;
+}
+
+typedef struct copying {
+  const char *from;
+  char *to;
+} copying;
+
+static void copy_part(void *context, int64_t begin, int64_t end, int64_t worker) {
+  const copying *c = context;
+  (void)worker;
+  memcpy(c->to + begin, c->from + begin, (size_t)(end - begin));
+}
+
+/* Half of `bytes` is copied to the other half, so often that a clock can tell. */
+static double measure_bandwidth(double bytes, int threads) {
+  enum { BYTES_LEAST = 1 << 16, BYTES_MOST = 1 << 28, BYTES_COPIED = 1 << 28 };
+  size_t all = bytes < BYTES_LEAST ? BYTES_LEAST : bytes > BYTES_MOST ? BYTES_MOST : (size_t)bytes, half = all / 2;
+  char *memory = allocate(all);
+  memset(memory, 1, all);
+  copying c = {.from = memory, .to = memory + half};
+  int repeat = 1 + (int)(BYTES_COPIED / all / MEASURE_RUNS);
+  double best = 0;
+  for (int i = 0; i < MEASURE_RUNS; i++) {
+    double begin = now();
+    for (int k = 0; k < repeat; k++)
+      retort_parallel(copy_part, &c, (int64_t)half, threads);
+    double rate = 2.0 * (double)half * repeat / (now() - begin);
+    best = rate > best ? rate : best;
+  }
+  free(memory);
+  return best;
+}
+
+/* ---- the step ---- */
+
+static double tensor_bytes(const random_call *r, const retort_tensor *list, int count) {
+  double total = 0;
+  for (int i = 0; i < count; i++)
+    total += (double)dtype_size((dtype)list[i].dtype) * (double)random_call_elements(r, &list[i]);
+  return total;
+}
+
+static double memory_of(const random_call *r) {
+  const retort_signature *s = r->signature;
+  return tensor_bytes(r, s->weights, s->weight_count) + tensor_bytes(r, s->inputs, s->input_count) +
+         tensor_bytes(r, s->outputs, s->output_count) + tensor_bytes(r, s->states, s->state_count) +
+         (double)r->call.workspace_size;
+}
+
+/* seconds[run] of whole steps; kernels[call + 1][run]. A step that is too short for the clock is run several times. */
+static int time_steps(executable *e, const random_call *r, int runs, double *seconds, double **kernels) {
+  int call_count = executable_step(e)->call_count, status = RETORT_OK;
+  double *once = allocate(sizeof *once * (size_t)(call_count + 1));
+  for (int i = -1; i < runs && !status; i++) { /* the first is no measurement */
+    double begin = now();
+    status = executable_call(e, &r->call);
+    double end = now();
+    status = status ? status : executable_profile(e, &r->call, once);
+    if (i < 0)
+      continue;
+    seconds[i] = end - begin;
+    for (int k = 0; k <= call_count; k++)
+      kernels[k][i] = once[k];
+  }
+  free(once);
+  return status;
+}
+
+static void describe_rows(profile *p, arena *a, const step *s, const random_call *r, const retort_step *made) {
+  p->row_count = s->call_count;
+  p->rows = arena_array(a, profile_row, s->call_count + 1);
+  for (int i = 0; i < s->call_count; i++) {
+    kernel_cost cost = step_call_cost(a, s, i, r->dims, r->call.threads);
+    double compute = cost.operations / p->operations, memory = cost.bytes / p->bandwidth;
+    p->rows[i] = (profile_row){.kernel = s->calls[i].kernel->name,
+                               .what = arena_copy(a, made->calls[i].what, strlen(made->calls[i].what)),
+                               .where = s->calls[i].where,
+                               .operations = cost.operations,
+                               .bytes = cost.bytes,
+                               .floor = compute > memory ? compute : memory};
+  }
+}
+
+static int measure(profile *p, arena *a, executable *e, const step *s, const random_call *r) {
+  double *seconds = arena_array(a, double, p->runs);
+  double **kernels = arena_array(a, double *, s->call_count + 1);
+  for (int i = 0; i <= s->call_count; i++)
+    kernels[i] = arena_array(a, double, p->runs);
+  p->memory = memory_of(r);
+  p->operations = measure_contractions(r->call.threads);
+  p->bandwidth = measure_bandwidth(p->memory, r->call.threads);
+  int status = executable_prepare(e, r->call.weights);
+  status = status ? status : time_steps(e, r, p->runs, seconds, kernels);
+  if (status)
+    return status;
+  describe_rows(p, a, s, r, executable_step(e));
+  p->step = median(seconds, p->runs);
+  p->sum = p->placing = median(kernels[0], p->runs);
+  for (int i = 0; i < s->call_count; i++)
+    p->sum += p->rows[i].seconds = median(kernels[i + 1], p->runs);
+  return RETORT_OK;
+}
+
+profile *profile_graph(const graph *g, const profile_options *options, const char **error) {
+  arena *a = g->arena;
+  executable *e = executable_create(g, &options->compile, error);
+  if (!e)
+    return NULL;
+  /* The same once more, for what the object does not say: sources, sizes, what kernels do. */
+  const step *s = step_create(passes_run(g, NULL));
+  const random_sizes sizes = {.rows = options->rows, .length = options->length, .threads = options->threads};
+  random_call *r = random_call_create(e, g, &sizes);
+  profile *p = arena_new(a, profile);
+  p->runs = options->runs;
+  int status = measure(p, a, e, s, r);
+  if (status)
+    *error = arena_print(a, "the step ended with status %d", status);
+  random_call_destroy(r);
+  executable_destroy(e);
+  return status ? NULL : p;
+}

@@ -1,0 +1,38 @@
+/* Times a graph's step kernel by kernel. Apart from bench.c because the kernels' names and the tree's meet in no file.
+ */
+#ifndef RETORT_PROFILE_H
+#define RETORT_PROFILE_H
+
+#include "compiler/graph/graph.h"
+#include "compiler/link/executable.h"
+
+typedef struct profile_row { /* a call of a kernel */
+  const char *kernel;        /* the function's name */
+  const char *what;          /* it computes */
+  span where;
+  double seconds; /* median */
+  double operations, bytes;
+  double floor; /* seconds */
+} profile_row;
+
+typedef struct profile {
+  double step;       /* seconds of the whole step, median */
+  double placing;    /* seconds of finding the buffers, median */
+  double sum;        /* of placing and all rows */
+  double operations; /* a second, of large contractions */
+  double bandwidth;  /* bytes a second, read and written, of copying through as much memory as the step uses */
+  double memory;     /* bytes that the step uses */
+  int runs, row_count;
+  profile_row *rows; /* in the order of the step */
+} profile;
+
+typedef struct profile_options {
+  int rows, length, threads, runs;
+  compile_options compile;
+} profile_options;
+
+/* Compiles the graph and runs it on random data: whole steps and kernel by kernel in turn. NULL and *error when it
+ * cannot be compiled. In the graph's arena. */
+profile *profile_graph(const graph *g, const profile_options *options, const char **error);
+
+#endif
