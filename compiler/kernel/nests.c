@@ -54,13 +54,12 @@ static void lower_argmax_step(lowering *l, int best, int position, const value *
 
 /* ---- places ---- */
 
-/* The places of r's space: its rows by l->row, the axes behind by loop variables in order. */
-static places space_places(lowering *l, const root *r, const int *variables) {
+/* The places of r's space: its rows by l->row, the axes behind by the loops' indices in order. */
+static places space_places(lowering *l, const root *r, const subscript *const *indices) {
   places at = {0};
   places_split(l->b, r->space.dims, r->outer, l->row, at.axis);
   for (int i = r->outer; i < r->space.rank; i++)
-    at.axis[i] = place_of(l->b, dim_is_one(r->space.dims[i]) ? subscript_constant(l->b, 0)
-                                                             : subscript_variable(l->b, *variables++));
+    at.axis[i] = place_of(l->b, dim_is_one(r->space.dims[i]) ? subscript_constant(l->b, 0) : *indices++);
   return at;
 }
 
@@ -69,6 +68,7 @@ static places space_places(lowering *l, const root *r, const int *variables) {
 typedef struct body { /* of one nest */
   const nest *nest;
   int variables[RANK_MAX];
+  const subscript *indices[RANK_MAX];  /* of the variables */
   const value **values;                /* by position in the nest: what reductions accumulate */
   int *accumulators, *argmax_position; /* registers */
 } body;
@@ -99,15 +99,29 @@ static void accumulate(lowering *l, const root *r, const body *in, int i, const 
     builder_accumulate(l->b, in->accumulators[i], step_operation(r->node), v);
 }
 
-/* Adds to what lies in memory: a row's own result, or this part's share of a sum across rows. */
-static void accumulate_in_memory(lowering *l, const root *r, const value *v, const places *at) {
+/* Where a sum in memory is: a row's own result, or this part's share of a sum across rows. */
+static int memory_place(lowering *l, const root *r, const places *at, const subscript **offset) {
   places to = result_place(l, r, at);
   bool own = r->reduce == REDUCE_ACROSS || r->storage == STORAGE_SCRATCH;
-  int parameter = own ? scratch_parameter(l, r, true) : root_parameter(l, r, true);
-  const subscript *offset = own ? scratch_offset(l, r, &to) : root_offset(l, r, &to);
-  const value *old = value_load(l->b, parameter, offset);
-  builder_store(l->b, parameter, offset,
-                value_op(l->b, step_operation(r->node), r->node->dtype, 2, (const value *[]){old, v}));
+  *offset = own ? scratch_offset(l, r, &to) : root_offset(l, r, &to);
+  return own ? scratch_parameter(l, r, true) : root_parameter(l, r, true);
+}
+
+static const value *memory_result(lowering *l, const root *r, const places *at) {
+  const subscript *offset;
+  int parameter = memory_place(l, r, at, &offset);
+  return value_load(l->b, parameter, offset);
+}
+
+static void store_memory_result(lowering *l, const root *r, const places *at, const value *v) {
+  const subscript *offset;
+  int parameter = memory_place(l, r, at, &offset);
+  builder_store(l->b, parameter, offset, v);
+}
+
+static void accumulate_in_memory(lowering *l, const root *r, const value *v, const places *at) {
+  const value *both[] = {memory_result(l, r, at), v};
+  store_memory_result(l, r, at, value_op(l->b, step_operation(r->node), r->node->dtype, 2, both));
 }
 
 static void lower_body(lowering *l, const body *in) {
@@ -115,7 +129,7 @@ static void lower_body(lowering *l, const body *in) {
   int first = builder_statement_count(l->b);
   for (int i = 0; i < n->root_count; i++) {
     const root *r = n->roots[i];
-    places at = space_places(l, r, in->variables);
+    places at = space_places(l, r, in->indices);
     builder_where(l->b, r->node->where);
     if (r->reduce == REDUCE_NOT)
       compute_pointwise(l, r, &at);
@@ -124,14 +138,14 @@ static void lower_body(lowering *l, const body *in) {
   }
   for (int i = 0; i < n->root_count; i++) {
     const root *r = n->roots[i];
-    places at = space_places(l, r, in->variables);
+    places at = space_places(l, r, in->indices);
     builder_where(l->b, r->node->where);
     if (r->reduce != REDUCE_NOT && in->accumulators[i] < 0)
       accumulate_in_memory(l, r, in->values[i], &at);
   }
   for (int i = 0; i < n->root_count; i++) {
     const root *r = n->roots[i];
-    places at = space_places(l, r, in->variables);
+    places at = space_places(l, r, in->indices);
     builder_where(l->b, r->node->where);
     if (r->reduce == REDUCE_NOT)
       store_result(l, r, &at, value_register(l->b, l->registers[r->index]));
@@ -170,8 +184,9 @@ static int result_register(const root *r, const body *in, int i) {
   return r->node->op == OP_argmax ? in->argmax_position[i] : in->accumulators[i];
 }
 
-static void open_loops(lowering *l, const nest *n, const int *variables, bool independent) {
-  for (int i = 0; i < n->rank; i++)
+/* The outermost `count` loops; the innermost of the nest may be independent. */
+static void open_loops(lowering *l, const nest *n, const int *variables, int count, bool independent) {
+  for (int i = 0; i < count; i++)
     builder_loop(l->b, variables[i], subscript_constant(l->b, 0), subscript_dim(l->b, n->dims[i]), 1,
                  independent && i == n->rank - 1);
 }
@@ -217,7 +232,9 @@ static void begin_nest(lowering *l, body *in) {
 }
 
 static void end_nest(lowering *l, const body *in) {
-  int zero[RANK_MAX] = {0};
+  const subscript *zero[RANK_MAX];
+  for (int i = 0; i < RANK_MAX; i++)
+    zero[i] = subscript_constant(l->b, 0);
   for (int i = 0; i < in->nest->root_count; i++) {
     const root *r = in->nest->roots[i];
     builder_where(l->b, r->node->where);
@@ -257,9 +274,77 @@ static void lower_outer_reduction(lowering *l, body *in) {
                    i == last && r->node->op != OP_argmax);
   lower_body(l, in);
   close_loops(l, count - kept);
-  places at = space_places(l, r, in->variables), to = result_place(l, r, &at);
+  places at = space_places(l, r, in->indices), to = result_place(l, r, &at);
   store_result(l, r, &to, value_register(l->b, result_register(r, in, 0)));
   close_loops(l, kept);
+}
+
+/* ---- sums into memory, several terms at a time ---- */
+
+enum { JAM = 4 };
+
+/* The loop over terms that may be run JAM at a time, so that what is summed into is loaded and stored once for them:
+ * all of the nest adds to memory, and the loop is reduced, just outside the innermost, which is not. -1: none. */
+static int jammed_loop(const nest *n) {
+  if (n->alone || n->rank < 2)
+    return -1;
+  for (int i = 0; i < n->root_count; i++) {
+    const root *r = n->roots[i];
+    int axis[RANK_MAX], count = 0;
+    for (int k = r->outer; k < r->space.rank; k++)
+      if (!dim_is_one(r->space.dims[k]))
+        axis[count++] = k;
+    if (r->reduce != REDUCE_MEMORY || is_reduced(r->node, axis[count - 1]) || !is_reduced(r->node, axis[count - 2]))
+      return -1;
+  }
+  return n->rank - 2;
+}
+
+/* The innermost loop with `terms` terms of the sums from the jammed loop's index on. The order of additions is that of
+ * one term at a time. */
+static void lower_terms(lowering *l, body *in, int jammed, int terms) {
+  kernel_builder *b = l->b;
+  const subscript *first = in->indices[jammed];
+  int last = in->nest->rank - 1;
+  builder_loop(b, in->variables[last], subscript_constant(b, 0), subscript_dim(b, in->nest->dims[last]), 1, true);
+  int begin = builder_statement_count(b);
+  for (int i = 0; i < in->nest->root_count; i++) {
+    const root *r = in->nest->roots[i];
+    builder_where(b, r->node->where);
+    const value *sum = NULL;
+    for (int k = 0; k < terms; k++) {
+      in->indices[jammed] = subscript_add(b, first, subscript_constant(b, k));
+      places at = space_places(l, r, in->indices);
+      const value *v = lower_node(l, r->node->operands[0], &at);
+      sum = value_op(b, step_operation(r->node), r->node->dtype, 2,
+                     (const value *[]){sum ? sum : memory_result(l, r, &at), v});
+    }
+    places at = space_places(l, r, in->indices);
+    store_memory_result(l, r, &at, sum);
+  }
+  in->indices[jammed] = first;
+  builder_share(b, begin);
+  builder_end(b);
+}
+
+static void lower_jammed(lowering *l, body *in, int jammed) {
+  kernel_builder *b = l->b;
+  begin_nest(l, in);
+  open_loops(l, in->nest, in->variables, jammed, false);
+  const subscript *all = subscript_dim(b, in->nest->dims[jammed]), *jam = subscript_constant(b, JAM);
+  const subscript *whole = subscript_multiply(b, subscript_binary(b, SUBSCRIPT_DIVIDE, all, jam), jam);
+  builder_loop(b, in->variables[jammed], subscript_constant(b, 0), whole, JAM, false);
+  lower_terms(l, in, jammed, JAM);
+  builder_end(b);
+  in->variables[jammed] = builder_variable(b);
+  in->indices[jammed] = subscript_variable(b, in->variables[jammed]);
+  in->variables[jammed + 1] = builder_variable(b);
+  in->indices[jammed + 1] = subscript_variable(b, in->variables[jammed + 1]);
+  builder_take_cost(b); /* counted once, by what follows */
+  builder_loop(b, in->variables[jammed], whole, all, 1, false);
+  lower_terms(l, in, jammed, 1);
+  builder_end(b);
+  close_loops(l, jammed);
 }
 
 static void lower_nest(lowering *l, const nest *n) {
@@ -268,15 +353,20 @@ static void lower_nest(lowering *l, const nest *n) {
   in.values = arena_array(a, const value *, n->root_count);
   in.accumulators = arena_array(a, int, n->root_count);
   in.argmax_position = arena_array(a, int, n->root_count);
-  for (int i = 0; i < n->rank; i++)
+  for (int i = 0; i < n->rank; i++) {
     in.variables[i] = builder_variable(l->b);
+    in.indices[i] = subscript_variable(l->b, in.variables[i]);
+  }
   l->generation++;
   builder_take_cost(l->b);
+  int jammed = jammed_loop(n);
   if (n->alone)
     lower_outer_reduction(l, &in);
+  else if (jammed >= 0)
+    lower_jammed(l, &in, jammed);
   else {
     begin_nest(l, &in);
-    open_loops(l, n, in.variables, is_independent(l, n));
+    open_loops(l, n, in.variables, n->rank, is_independent(l, n));
     lower_body(l, &in);
     close_loops(l, n->rank);
     end_nest(l, &in);
