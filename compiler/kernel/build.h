@@ -44,8 +44,8 @@ int builder_register(kernel_builder *b, dtype type);
 int builder_variable(kernel_builder *b);
 /* Adds a phase that starts with an empty body, to which statements are added until the next phase. */
 phase *builder_phase(kernel_builder *b, const subscript *when, const subscript *extent, span where);
-/* Statements are appended to the block that is open; a loop and a condition open their body until builder_end. All carry the span that
- * was set last. */
+/* Statements are appended to the block that is open; a loop and a condition open their body until builder_end. All
+ * carry the span that was set last. */
 void builder_where(kernel_builder *b, span where);
 statement *builder_loop(kernel_builder *b, int variable, const subscript *from, const subscript *to, int64_t stride,
                         bool independent);

@@ -1,0 +1,31 @@
+# retort bench: kernels of a step with times, floors and lines of the source.
+
+# The kernels' times add up to the step's; other work on the machine may disturb a run, not five in a row.
+test_bench_adds_up() {
+  for try in 1 2 3 4 5; do
+    expect 0 "$RETORT" bench "$root/examples/demo.rt" --of predict --threads 1 --rows 16 --length 16 --json
+    awk '$1 == "\"step_ms\":" { step = $2 + 0 } $1 == "\"ms\":" { sum += $2 } $1 == "\"placing_ms\":" { sum += $2 }
+      $1 == "\"kernels_ms\":" { said = $2 + 0 }
+      END { print step, sum; exit !(step > 0 && sum > 0.95 * step && sum < 1.05 * step && said > 0.999 * sum && said < 1.001 * sum) }' out >sums && return
+  done
+  fail_test "the step and its kernels: $(cat sums) ms"
+}
+
+test_bench_says_what_and_where() {
+  expect 0 "$RETORT" bench "$root/examples/demo.rt" --of predict --threads 1 --rows 8 --length 8 --runs 3
+  expect_text out "predict: 8 rows of 8, 1 thread: " "Gflop/s" "x floor" "nn.rt:" "matmul" "finding the buffers"
+  expect 0 "$RETORT" show --stage=kernels --of predict "$root/examples/demo.rt"
+  calls=$(grep -c '^  call ' out)
+  expect 0 "$RETORT" bench "$root/examples/demo.rt" --of predict --threads 1 --rows 8 --length 8 --runs 3 --json
+  [ "$(grep -c '"kernel": ' out)" = "$calls" ] || fail_test "not $calls kernels: $(cat out)"
+}
+
+test_bench_of_a_model_and_wrong_words() {
+  expect 0 "$RETORT" bench "$root/examples/demo.rt" --of student.forward --threads 1 --runs 3
+  expect_text out "student.forward: 1 row of "
+  expect 2 "$RETORT" bench "$root/examples/demo.rt" --of nothing
+  expect_text err "no such stage or model; there are" "predict" "student.forward"
+  expect 2 "$RETORT" bench "$root/examples/demo.rt" --rows 0
+  expect_text err "retort bench: --rows 0: expected a number from 1"
+  expect 3 "$RETORT" bench nowhere.rt
+}
