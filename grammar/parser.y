@@ -20,6 +20,7 @@
 #define YYLLOC_DEFAULT(result, parts, count)                                                                           \
   (result) = (count) ? span_join(YYRHSLOC(parts, 1), YYRHSLOC(parts, count)) : span_behind(YYRHSLOC(parts, 0))
 #define EXPRESSION(at, ...) build_expression(p, (expression){.where = (at), __VA_ARGS__})
+#define NAME_EXPRESSION(at, name_) EXPRESSION(at, .kind = EXPRESSION_NAME, .as.name = (name_))
 #define STATEMENT(at, ...) build_statement(p, (statement){.where = (at), __VA_ARGS__})
 #define MEMBER(at, ...) build_member(p, (member){.where = (at), __VA_ARGS__})
 #define ITEM(at, ...) build_item(p, (item){.where = (at), __VA_ARGS__})
@@ -67,7 +68,7 @@
   UPDATE "'update'" RETURN "'return'" LOSS "'loss'" WEIGHT "'weight'" FOR "'for'" IN "'in'" IF "'if'" THEN "'then'"
   ELSE "'else'" AND "'and'" OR "'or'" NOT "'not'" TRUE "'true'" FALSE "'false'" OF "'of'" NEW "'new'" DATA "'data'"
   MODEL "'model'" STAGE "'stage'" TRAIN "'train'" DISTILL "'distill'" WITH "'with'" ON "'on'" AS "'as'"
-  EVALUATE "'evaluate'" EXPORT "'export'"
+  VALIDATE "'validate'" EVERY "'every'" KEEP "'keep'" EVALUATE "'evaluate'" EXPORT "'export'"
 %token ELLIPSIS "'...'" RANGE "'..'" ARROW "'->'" PIPE "'|>'" POWER "'**'" FLOOR_DIVIDE "'//'" LESS_EQUAL "'<='"
   GREATER_EQUAL "'>='" EQUAL "'=='" NOT_EQUAL "'!='"
 
@@ -333,9 +334,14 @@ settings:
 | settings error END { $$ = $1; yyerrok; }
 ;
 setting:
-  NAME expression { $$ = (struct setting){@$, $NAME, $expression}; }
-| OPTIMIZER expression { $$ = (struct setting){@$, "optimizer", $expression}; }
-| ON NAME { $$ = (struct setting){@$, "on", EXPRESSION(@NAME, .kind = EXPRESSION_NAME, .as.name = $NAME)}; }
+  NAME expression { $$ = (struct setting){.where = @$, .name = $NAME, .value = $expression}; }
+| OPTIMIZER expression { $$ = (struct setting){.where = @$, .name = "optimizer", .value = $expression}; }
+| ON NAME { $$ = (struct setting){.where = @$, .name = "on", .value = NAME_EXPRESSION(@NAME, $NAME)}; }
+| VALIDATE NAME { $$ = (struct setting){.where = @$, .name = "validate", .value = NAME_EXPRESSION(@NAME, $NAME)}; }
+| EVERY expression { $$ = (struct setting){.where = @$, .name = "every", .value = $expression}; }
+| KEEP NAME[best] NAME[metric] ON NAME[set] {
+    $$ = (struct setting){.where = @$, .name = "keep", .value = NAME_EXPRESSION(@metric, $metric),
+      .choice = $best, .choice_where = @best, .on = {.where = @set, .name = $set}}; }
 ;
 named: NAME { $$ = (struct named){.where = @$, .name = $NAME}; };
 names: named { $$ = (named_list){0}; APPEND($$, $named); } | names ',' named { $$ = $1; APPEND($$, $named); };

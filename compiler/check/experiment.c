@@ -50,7 +50,7 @@ static int find_model(program *p, const experiment *x, const named *n) {
   return -1;
 }
 
-static int find_data(program *p, const experiment *x, span where, const char *name) {
+int experiment_find_data(program *p, const experiment *x, span where, const char *name) {
   int found = experiment_data(x, name);
   if (found >= 0)
     return found;
@@ -231,11 +231,12 @@ static const declaration *find_called(program *p, experiment *x, expression **ca
   return found;
 }
 
-static const char *const stage_settings[] = {"epochs", "steps", "batch", "seed", "on", "optimizer"};
-enum { STAGE_SETTING_COUNT = 6 };
+static const char *const stage_settings[] = {"epochs", "steps",    "batch", "seed", "on",      "optimizer",
+                                             "freeze", "validate", "every", "keep", "patience"};
+enum { STAGE_SETTING_COUNT = sizeof stage_settings / sizeof *stage_settings };
 
 /* What the file or the command line says for a setting; NULL when neither does. */
-static expression *setting_value(program *p, experiment *x, const item *what, const char *name) {
+expression *stage_setting_value(program *p, experiment *x, const item *what, const char *name) {
   override *o = override_find(&x->overrides, arena_print(p->arena, "stage.%s.", what->name), name);
   if (o)
     return o->value;
@@ -261,7 +262,7 @@ static void check_settings(program *p, experiment *x, const item *what) {
   }
 }
 
-static int64_t positive_int(program *p, experiment *x, const expression *from, const char *name, int64_t fallback) {
+int64_t experiment_positive_int(program *p, experiment *x, const expression *from, const char *name, int64_t fallback) {
   int64_t result = fallback;
   if (!from || !elaborate_int(p->elaborator, x->scope, from, name, &result))
     return fallback;
@@ -274,7 +275,8 @@ static int64_t positive_int(program *p, experiment *x, const expression *from, c
 
 static void read_length(program *p, experiment *x, const item *what, program_stage *about) {
   const char *prefix = arena_print(p->arena, "stage.%s.", what->name);
-  const expression *epochs = setting_value(p, x, what, "epochs"), *steps = setting_value(p, x, what, "steps");
+  const expression *epochs = stage_setting_value(p, x, what, "epochs"),
+                   *steps = stage_setting_value(p, x, what, "steps");
   if (epochs && steps && override_find(&x->overrides, prefix, "epochs"))
     steps = NULL;
   else if (epochs && steps && override_find(&x->overrides, prefix, "steps"))
@@ -286,7 +288,7 @@ static void read_length(program *p, experiment *x, const item *what, program_sta
     diagnostic *e = diagnostic_error(d, what->name_where, "stage '%s' does not say how long it is", what->name);
     diagnostic_hint(e, "add `epochs 3` or `steps 1000`");
   }
-  about->steps = positive_int(p, x, steps, "steps", 0);
+  about->steps = experiment_positive_int(p, x, steps, "steps", 0);
   if (!epochs || !elaborate_real(p->elaborator, x->scope, epochs, "epochs", &about->epochs))
     return;
   if (!(about->epochs > 0) || about->epochs > 1e9)
@@ -298,19 +300,21 @@ static void read_settings(program *p, experiment *x, stage_record *s) {
   diagnostics *d = p->elaborator->diagnostics;
   check_settings(p, x, what);
   read_length(p, x, what, &s->about);
-  s->about.batch = (int)positive_int(p, x, setting_value(p, x, what, "batch"), "batch", 32);
-  s->about.seed = positive_int(p, x, setting_value(p, x, what, "seed"), "seed", 0);
-  const expression *on = setting_value(p, x, what, "on");
+  s->about.batch = (int)experiment_positive_int(p, x, stage_setting_value(p, x, what, "batch"), "batch", 32);
+  s->about.seed = experiment_positive_int(p, x, stage_setting_value(p, x, what, "seed"), "seed", 0);
+  const expression *on = stage_setting_value(p, x, what, "on");
   s->about.data = -1;
   if (on && on->kind != EXPRESSION_NAME)
     diagnostic_error(d, on->where, "'on' names a data set");
   else if (on)
-    s->about.data = find_data(p, x, on->where, on->as.name);
+    s->about.data = experiment_find_data(p, x, on->where, on->as.name);
   else if (x->data_count > 0)
     s->about.data = 0;
   else
     diagnostic_error(d, what->name_where, "stage '%s' has no data: the experiment declares none", what->name);
-  s->optimizer = setting_value(p, x, what, "optimizer");
+  stage_read_frozen(p, x, s);
+  stage_read_validation(p, x, s);
+  s->optimizer = stage_setting_value(p, x, what, "optimizer");
   if (!s->optimizer) /* an error where something is to be trained: optimizer.c */
     return;
   const char *prefix = arena_print(p->arena, "stage.%s.optimizer.", what->name);
@@ -377,8 +381,14 @@ static void read_stage(program *p, experiment *x, const item *what) {
 
 /* ---- evaluation and export ---- */
 
-static const char *const metric_names[] = {"accuracy", "f1", "macro_f1", "mcc"};
-enum { METRIC_COUNT = 4 };
+const char *const experiment_metrics[EXPERIMENT_METRIC_COUNT] = {"accuracy", "f1", "macro_f1", "mcc"};
+
+bool experiment_has_metric(const char *name) {
+  for (int i = 0; i < EXPERIMENT_METRIC_COUNT; i++)
+    if (strcmp(experiment_metrics[i], name) == 0)
+      return true;
+  return false;
+}
 
 static void read_evaluation(program *p, experiment *x, const item *what) {
   program_evaluation *v = arena_new(p->arena, program_evaluation);
@@ -392,17 +402,14 @@ static void read_evaluation(program *p, experiment *x, const item *what) {
   }
   v->models = models;
   if (what->on.name)
-    v->data = find_data(p, x, what->on.where, what->on.name);
+    v->data = experiment_find_data(p, x, what->on.where, what->on.name);
   else
     diagnostic_error(p->elaborator->diagnostics, what->where, "an evaluation names its data: evaluate … on test");
   const char **metrics = arena_array(p->arena, const char *, what->metric_count);
   for (int i = 0; i < what->metric_count; i++) {
-    bool known = false;
-    for (int k = 0; k < METRIC_COUNT; k++)
-      known |= strcmp(metric_names[k], what->metrics[i].name) == 0;
-    if (!known)
-      report_unknown(p->elaborator->diagnostics, what->metrics[i].where, "metric", what->metrics[i].name, METRIC_COUNT,
-                     metric_names);
+    if (!experiment_has_metric(what->metrics[i].name))
+      report_unknown(p->elaborator->diagnostics, what->metrics[i].where, "metric", what->metrics[i].name,
+                     EXPERIMENT_METRIC_COUNT, experiment_metrics);
     metrics[i] = what->metrics[i].name;
   }
   v->metric_count = what->metric_count;
@@ -479,6 +486,7 @@ experiment *experiment_load(program *p) {
       break;
     }
   }
+  experiment_check_choices(p, x);
   overrides_report_unused(&x->overrides, p->elaborator->diagnostics, x->settable.count, x->settable.items);
   return p->experiment;
 }

@@ -54,8 +54,16 @@ typedef struct model_record {
   bool trained;  /* by some stage */
 } model_record;
 
+typedef struct frozen_pattern {
+  const char *text;
+  span where;
+  bool matched; /* some parameter */
+} frozen_pattern;
+
 struct stage_record {
   program_stage about;
+  int frozen_count;
+  frozen_pattern *frozen;
   const item *syntax;
   bool models_known;
   expression *objective, *optimizer; /* overridden */
@@ -94,10 +102,28 @@ int experiment_model(const experiment *x, const char *name); /* -1 when there is
 int experiment_data(const experiment *x, const char *name);
 /* A data item's sets, appended to x->data. */
 void experiment_read_data(program *p, experiment *x, const item *what);
+/* The index of a set by its name in the source; -1 after an error. */
+int experiment_find_data(program *p, const experiment *x, span where, const char *name);
+/* A compile-time int of 1 or more; `fallback` without `from` and after an error. */
+int64_t experiment_positive_int(program *p, experiment *x, const expression *from, const char *name, int64_t fallback);
+enum { EXPERIMENT_METRIC_COUNT = 4 };
+extern const char *const experiment_metrics[EXPERIMENT_METRIC_COUNT];
+bool experiment_has_metric(const char *name);
 void name_add(arena *a, name_list *list, const char *name);
 /* An error for an unknown name, with the nearest of those there are. `what`: «model». */
 void report_unknown(diagnostics *d, span where, const char *what, const char *name, int count,
                     const char *const *names);
+
+/* ---- settings of stages (stage_settings.c) ---- */
+
+/* What the file or the command line says for a setting; NULL when neither does (experiment.c). */
+expression *stage_setting_value(program *p, experiment *x, const item *what, const char *name);
+void stage_read_frozen(program *p, experiment *x, stage_record *s);
+void stage_read_validation(program *p, experiment *x, stage_record *s);
+/* Whether `freeze` names the parameter. */
+bool stage_freezes(stage_record *s, const model_parameter *about);
+/* Weights are not chosen by what they are measured on. */
+void experiment_check_choices(program *p, const experiment *x);
 
 /* ---- stages (stage.c, objective.c, loss_check.c, optimizer.c) ---- */
 
@@ -122,6 +148,8 @@ typedef struct stage_build { /* one elaboration of a stage */
   node **trained;
 } stage_build;
 
+/* Every pattern of `freeze` matches something, and something is left to train. False after an error. */
+bool stage_check_frozen(stage_build *b);
 model_record *stage_teacher(const stage_build *b, int index);
 model_record *stage_student(const stage_build *b, int index);
 /* Builds a stage's graph with warnings and errors to the elaborator's diagnostics; NULL after an error. Fills in

@@ -106,8 +106,13 @@ typedef struct program_stage {
   double epochs;                     /* 0 when steps are given */
   int64_t steps;                     /* 0 when epochs are given */
   int batch;
-  int64_t seed;  /* 0: the run's */
-  int fit_count; /* parameters of `fit` modules: input names STAGE/fit.weight */
+  int64_t seed;            /* 0: the run's */
+  int validate_data;       /* index of the set that is measured while it runs; -1: none */
+  int64_t validate_every;  /* steps; 0: an epoch */
+  const char *keep_metric; /* the students' weights end as those with the best one; NULL: as the last ones */
+  int keep_data;           /* on this set */
+  int64_t patience;        /* the stage ends when so many validations in a row were not better; 0: never */
+  int fit_count;           /* parameters of `fit` modules: input names STAGE/fit.weight */
   const model_parameter *fit;
   int state_count; /* the optimizer's: input names STAGE/state/velocity/INPUT of the weight */
   const model_parameter *states;

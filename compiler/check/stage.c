@@ -20,10 +20,16 @@ static bool is_complete(const experiment *x, const stage_record *s) {
   return complete;
 }
 
-static void collect_trained(stage_build *b, const instance_root *root) {
+/* `m`: of a model, whose frozen parameters nobody has to miss; NULL: of fits. */
+static void collect_trained(stage_build *b, const instance_root *root, model_record *m) {
   for (int i = 0; i < root->parameter_count; i++) {
     const instance_parameter *p = root->parameters[i];
-    if (p->about.trained && p->state && p->generation == b->elaborator->generation)
+    if (!p->about.trained)
+      continue;
+    if (stage_freezes(b->stage, &p->about)) {
+      if (m)
+        m->reached[i] = true;
+    } else if (p->state && p->generation == b->elaborator->generation)
       arena_append(b->elaborator->arena, b->trained, b->trained_count, p->state);
   }
 }
@@ -137,8 +143,10 @@ graph *stage_elaborate(program *p, stage_record *stage, graph_extent extent) {
   note_what_is_read(&b);
   stage->about.teachers_change = teachers_change(&b);
   for (int i = 0; i < stage->about.student_count; i++)
-    collect_trained(&b, stage_student(&b, i)->root);
-  collect_trained(&b, b.fits);
+    collect_trained(&b, stage_student(&b, i)->root, stage_student(&b, i));
+  collect_trained(&b, b.fits, NULL);
+  if (!stage_check_frozen(&b))
+    return NULL;
   add_up_losses(&b);
   if (!losses_check(&b))
     return NULL;

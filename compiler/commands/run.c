@@ -84,9 +84,26 @@ static int64_t result_classes(const graph *forward) {
   return 0;
 }
 
+/* What a stage measures its students on while it runs; -1: nothing. */
+static bool check_validated(const run_state *r, const program_stage *s, int data, failure *f) {
+  for (int k = 0; data >= 0 && k < s->student_count; k++) {
+    const graph *forward = r->forwards[s->students[k]];
+    if (!run_check_fields(r->data[data], forward, result_classes(forward), f))
+      return false;
+    if (result_classes(forward) == 0)
+      return fail(f, "stage '%s' cannot measure '%s' on '%s': its result is no f32[rows, classes]", s->name,
+                  program_model_at(r->program, s->students[k])->name, program_data_at(r->program, data)->name);
+    if (!r->data[data]->labels)
+      return fail(f, "%s has no labels, but stage '%s' measures by them", r->data[data]->path, s->name);
+  }
+  return true;
+}
+
 static bool check_data(const run_state *r, failure *f) {
   for (int i = 0; i < program_stage_count(r->program); i++) {
     const program_stage *s = program_stage_at(r->program, i);
+    if (!check_validated(r, s, s->validate_data, f) || !check_validated(r, s, s->keep_data, f))
+      return false;
     for (int k = 0; k < s->student_count; k++) {
       int64_t classes = graph_find_input(r->stages[i], "label") ? result_classes(r->forwards[s->students[k]]) : 0;
       if (!run_check_fields(r->data[s->data], r->stages[i], classes, f))
@@ -123,7 +140,7 @@ static int run_experiment(run_state *r, failure *f) {
   for (int i = 0; i < program_evaluation_count(r->program) && status == STATUS_DONE; i++)
     status = run_one_evaluation(r, i, f);
   if (status == STATUS_INTERRUPTED)
-    run_checkpoint(r, stages, 0, 0, NULL);
+    run_checkpoint(r, stages, 0, 0, NULL, NULL);
   return status;
 }
 

@@ -31,7 +31,9 @@ static uint64_t hash_data(const dataset *d) {
   size_t tokens = (size_t)d->starts[d->count];
   hash = XXH3_64bits_withSeed(d->ids, tokens * sizeof *d->ids, hash);
   hash = XXH3_64bits_withSeed(d->types, tokens * sizeof *d->types, hash);
-  return d->labels ? XXH3_64bits_withSeed(d->labels, (size_t)d->count * sizeof *d->labels, hash) : hash;
+  if (d->labels)
+    hash = XXH3_64bits_withSeed(d->labels, (size_t)d->count * sizeof *d->labels, hash);
+  return d->targets ? XXH3_64bits_withSeed(d->targets, (size_t)d->count * sizeof *d->targets, hash) : hash;
 }
 
 static uint64_t hash_weights(const weight_set *set) {
@@ -50,6 +52,8 @@ static uint64_t hash_stage(const run_state *r, int index) {
   text all = {0};
   text_add(&all, "%s %s %d %lld %lld\n", s->name, program_data_at(r->program, s->data)->name, s->batch,
            (long long)s->seed, (long long)run_stage_steps(r, index));
+  text_add(&all, "validate %d %lld %d %s %lld\n", s->validate_data, (long long)s->validate_every, s->keep_data,
+           s->keep_metric ? s->keep_metric : "-", (long long)s->patience);
   graph_print(r->stages[index], false, &all);
   uint64_t hash = XXH3_64bits(all.data, all.length);
   text_free(&all);
@@ -127,7 +131,8 @@ bool run_checkpoint_due(run_state *r, int64_t done) {
                             (o->checkpoint_minutes > 0 && now - r->checkpoint_time >= o->checkpoint_minutes * 60));
 }
 
-void run_checkpoint(run_state *r, int index, int64_t done, int set_count, weight_set *const *sets) {
+void run_checkpoint(run_state *r, int index, int64_t done, int set_count, weight_set *const *sets,
+                    const json_t *validated) {
   if (!r->checkpoints)
     return;
   int models = program_model_count(r->program);
@@ -138,7 +143,8 @@ void run_checkpoint(run_state *r, int index, int64_t done, int set_count, weight
   int64_t number = done;
   for (int i = 0; i < index; i++)
     number += run_stage_steps(r, i);
-  json_t *state = json_pack("{s:O, s:i, s:I}", "identity", r->identity, "stage", index, "step", (json_int_t)done);
+  json_t *state = json_pack("{s:O, s:i, s:I, s:O*}", "identity", r->identity, "stage", index, "step", (json_int_t)done,
+                            "validation", validated);
   checkpoint_content content = {
       .state = state, .set_count = count, .sets = all, .only = !r->resumed && !r->checkpoint_written};
   content.log = output_folder_log_text(r->output, &content.log_size);

@@ -194,9 +194,12 @@ bool run_load_data(run_state *r, failure *f) {
   size_t count = (size_t)program_data_count(r->program);
   r->data = memory_allocate(count, sizeof *r->data);
   r->class_lists = memory_allocate(count, sizeof *r->class_lists); /* of each set, or of the first one like it */
-  for (int i = 0; i < program_stage_count(r->program); i++)
-    if (!load_set(r, program_stage_at(r->program, i)->data, f))
+  for (int i = 0; i < program_stage_count(r->program); i++) {
+    const program_stage *s = program_stage_at(r->program, i);
+    if (!load_set(r, s->data, f) || (s->validate_data >= 0 && !load_set(r, s->validate_data, f)) ||
+        (s->keep_data >= 0 && !load_set(r, s->keep_data, f)))
       return false;
+  }
   for (int i = 0; i < program_evaluation_count(r->program); i++)
     if (!load_set(r, program_evaluation_at(r->program, i)->data, f))
       return false;

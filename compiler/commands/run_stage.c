@@ -8,8 +8,6 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { EVALUATION_BATCH = 64 };
-
 /* ---- functions ---- */
 
 static int call_executable(void *context, const retort_call *call) {
@@ -24,7 +22,7 @@ static size_t executable_workspace(void *context, const int64_t *dims, int threa
   return executable_workspace_size(context, dims, threads);
 }
 
-static executable *compile(const run_state *r, const graph *g, callable *function, failure *f) {
+executable *run_compile(const run_state *r, const graph *g, callable *function, failure *f) {
   const char *error = NULL;
   compile_options options = r->options->compile;
   options.cache = cache_folder(r->arena);
@@ -49,14 +47,21 @@ typedef struct stage_context {
   int index;
   int set_count;
   int changed_count;
-  weight_set **sets; /* students, fits, the optimizer's states, teachers */
+  weight_set **sets;      /* students, fits, the optimizer's states, teachers */
+  validation *validation; /* NULL: nothing is measured */
 } stage_context;
 
-/* What lives as long as the stage: what its objective learns, and the optimizer's states. */
-static weight_set *const *own_sets(const stage_context *c) {
-  return c->sets + c->about->student_count;
+/* What lives as long as the stage: what its objective learns, the optimizer's states, the best weights so far. How
+ * many; sets has room for OWN_SETS. */
+enum { OWN_SETS = 3 };
+static int own_sets(const stage_context *c, weight_set **sets) {
+  int count = 0;
+  sets[count++] = c->sets[c->about->student_count];
+  sets[count++] = c->sets[c->about->student_count + 1];
+  if (validation_best(c->validation))
+    sets[count++] = validation_best(c->validation);
+  return count;
 }
-enum { OWN_SETS = 2 };
 
 static bool checkpoint_due(void *context, int64_t done) {
   stage_context *c = context;
@@ -65,7 +70,28 @@ static bool checkpoint_due(void *context, int64_t done) {
 
 static void make_checkpoint(void *context, int64_t done) {
   stage_context *c = context;
-  run_checkpoint(c->run, c->index, done, OWN_SETS, own_sets(c));
+  weight_set *sets[OWN_SETS];
+  int count = own_sets(c, sets);
+  json_t *validated = validation_state(c->validation);
+  run_checkpoint(c->run, c->index, done, count, sets, validated);
+  json_decref(validated);
+}
+
+/* *start: steps that are done. */
+static bool resume(stage_context *c, int64_t *start, failure *f) {
+  const run_state *r = c->run;
+  *start = r->resumed && c->index == r->resumed_stage ? r->resumed_step : 0;
+  if (*start == 0)
+    return true;
+  weight_set *sets[OWN_SETS];
+  int count = own_sets(c, sets);
+  validation_resume(c->validation, json_object_get(checkpoint_state(r->resumed), "validation"));
+  return run_resume_stage(r, count, sets, f);
+}
+
+static bool validate(void *context, int64_t done, bool *stop, failure *f) {
+  stage_context *c = context;
+  return validation_run(c->validation, done, stop, f);
 }
 
 static void explain_failure(void *context, const stage_failure *what) {
@@ -109,8 +135,8 @@ static int status_of(stage_result result) {
 
 static int run_compiled(stage_context *c, const callable *step, failure *f) {
   run_state *r = c->run;
-  int64_t start = r->resumed && c->index == r->resumed_stage ? r->resumed_step : 0;
-  if (start > 0 && !run_resume_stage(r, OWN_SETS, own_sets(c), f))
+  int64_t start;
+  if (!resume(c, &start, f))
     return STATUS_INPUT_WRONG;
   const program_stage *s = c->about;
   const dataset *data = r->data[s->data];
@@ -137,6 +163,8 @@ static int run_compiled(stage_context *c, const callable *step, failure *f) {
                 .terms = terms,
                 .progress = r->progress,
                 .log = r->output ? output_folder_log(r->output) : NULL,
+                .validate = c->validation ? validate : NULL,
+                .validate_every = s->validate_every,
                 .checkpoint_due = checkpoint_due,
                 .checkpoint = make_checkpoint,
                 .explain = explain_failure,
@@ -144,7 +172,9 @@ static int run_compiled(stage_context *c, const callable *step, failure *f) {
   stage_report report;
   int status = status_of(stage_run(&work, &report, f));
   if (status == STATUS_INTERRUPTED)
-    run_checkpoint(r, c->index, report.steps, OWN_SETS, own_sets(c));
+    make_checkpoint(c, report.steps);
+  if (status == STATUS_DONE)
+    validation_choose(c->validation);
   text_free(&title);
   free(terms);
   return status;
@@ -155,7 +185,7 @@ int run_one_stage(run_state *r, int index, failure *f) {
   int students = s->student_count, teachers = s->teacher_count;
   stage_context c = {.run = r, .about = s, .index = index, .set_count = students + 2 + teachers};
   callable step;
-  executable *e = compile(r, r->stages[index], &step, f);
+  executable *e = run_compile(r, r->stages[index], &step, f);
   if (!e)
     return STATUS_INTERNAL;
   c.changed_count = s->teachers_change ? c.set_count : students + 2;
@@ -166,7 +196,9 @@ int run_one_stage(run_state *r, int index, failure *f) {
   c.sets[students + 1] = run_make_weights(s->states, s->state_count, r->options->seed);
   for (int i = 0; i < teachers; i++)
     c.sets[students + 2 + i] = r->models[s->teachers[i]];
-  int status = run_compiled(&c, &step, f);
+  c.validation = validation_begin(r, s, f);
+  int status = f->text ? STATUS_INTERNAL : run_compiled(&c, &step, f);
+  validation_free(c.validation);
   weight_set_free(c.sets[students]);
   weight_set_free(c.sets[students + 1]);
   free(c.sets);
@@ -201,7 +233,7 @@ static int evaluate_model(run_state *r, const program_evaluation *v, int index, 
   const struct evaluated_model *m = &v->models[index];
   const dataset *data = r->data[v->data];
   callable forward;
-  executable *e = compile(r, r->forwards[m->model], &forward, f);
+  executable *e = run_compile(r, r->forwards[m->model], &forward, f);
   if (!e)
     return STATUS_INTERNAL;
   evaluation_result result;

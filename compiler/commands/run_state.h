@@ -102,6 +102,10 @@ void run_free_data(run_state *r);
 
 /* ---- run_stage.c; each returns a status of command.h ---- */
 
+enum { EVALUATION_BATCH = 64 };
+/* NULL after a failure. */
+executable *run_compile(const run_state *r, const graph *g, callable *function, failure *f);
+
 int run_one_stage(run_state *r, int index, failure *f);
 int run_one_evaluation(run_state *r, int index, failure *f);
 
@@ -113,9 +117,10 @@ bool run_begin_checkpoints(run_state *r, failure *f);
 const char *run_identity(run_state *r);
 /* Whether it is time for one, after `done` steps of a stage. */
 bool run_checkpoint_due(run_state *r, int64_t done);
-/* Before stage `index`, or with `done` of its steps done and the sets that live as long as it. A failure is said, and
- * that is all. */
-void run_checkpoint(run_state *r, int index, int64_t done, int set_count, weight_set *const *sets);
+/* Before stage `index`, or with `done` of its steps done, the sets that live as long as it and validation_state. A
+ * failure is said, and that is all. */
+void run_checkpoint(run_state *r, int index, int64_t done, int set_count, weight_set *const *sets,
+                    const json_t *validated);
 /* The sets of the stage that the run goes on in. */
 bool run_resume_stage(const run_state *r, int set_count, weight_set *const *sets, failure *f);
 /* Whether stages before `index` change a model. */
@@ -123,6 +128,22 @@ bool run_model_changed(const run_state *r, int model, int index);
 int64_t run_stage_steps(const run_state *r, int index);
 /* `over`: the run will not go on, they are removed. */
 void run_end_checkpoints(run_state *r, bool over);
+
+/* ---- run_validation.c ---- */
+
+typedef struct validation validation;
+
+/* What the stage measures while it runs; NULL when it measures nothing, or after a failure. */
+validation *validation_begin(run_state *r, const program_stage *s, failure *f);
+void validation_free(validation *v);
+/* After `step` steps. *stop: the stage's patience has ended. */
+bool validation_run(validation *v, int64_t step, bool *stop, failure *f);
+/* At the stage's end: the student gets the weights that `keep best` has chosen. */
+void validation_choose(validation *v);
+/* For checkpoints: the best weights so far (NULL: none are kept), and what else it remembers. */
+weight_set *validation_best(const validation *v);
+json_t *validation_state(const validation *v);
+void validation_resume(validation *v, const json_t *state);
 
 /* ---- run_output.c ---- */
 

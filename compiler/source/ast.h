@@ -236,19 +236,22 @@ typedef enum {
   DECLARE_EXPERIMENT
 } declaration_kind;
 
-typedef struct setting { /* `epochs 4`, `optimizer adamw(lr: 1e-3)`, `on train` */
-  span where;
-  const char *name;
-  expression *value;
-} setting;
-
-typedef enum { ITEM_LET, ITEM_DATA, ITEM_MODEL, ITEM_STAGE, ITEM_EVALUATE, ITEM_EXPORT } item_kind;
-
 typedef struct named { /* a model in evaluate or export, a set in data, a metric */
   span where;
   const char *name;
   const char *label; /* `as "…"`, else NULL */
 } named;
+
+typedef struct setting { /* `epochs 4`, `optimizer adamw(lr: 1e-3)`, `on train`, `keep best accuracy on dev` */
+  span where;
+  const char *name;
+  expression *value;
+  const char *choice; /* keep: `best` */
+  span choice_where;
+  named on; /* keep: the set */
+} setting;
+
+typedef enum { ITEM_LET, ITEM_DATA, ITEM_MODEL, ITEM_STAGE, ITEM_EVALUATE, ITEM_EXPORT } item_kind;
 
 typedef struct item { /* of an experiment */
   item_kind kind;

@@ -197,6 +197,8 @@ static void add_stage(const item *i, int depth, text *to) {
     indent(to, depth + 1);
     text_add(to, "(setting %s ", i->settings[s].name);
     expression_print(i->settings[s].value, to);
+    if (i->settings[s].on.name)
+      text_add(to, " (on %s)", i->settings[s].on.name);
     text_add(to, ")");
   }
 }

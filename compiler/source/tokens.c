@@ -17,14 +17,15 @@ static bool is_keyword(int kind) {
 /* Keywords within a statement, that follow a value: `loss x = a weight b`, `T of B`, `for i in`. */
 static bool is_infix_word(int kind) {
   return kind == TOKEN_WEIGHT || kind == TOKEN_OF || kind == TOKEN_WITH || kind == TOKEN_ON || kind == TOKEN_AS ||
-         kind == TOKEN_IN;
+         kind == TOKEN_IN || kind == TOKEN_EVERY;
 }
 
 /* Keywords that begin a statement or a setting and are followed by a name. */
 static bool is_leading_word(int kind) {
   return kind == TOKEN_STATE || kind == TOKEN_DATA || kind == TOKEN_MODEL || kind == TOKEN_STAGE ||
          kind == TOKEN_TRAIN || kind == TOKEN_DISTILL || kind == TOKEN_EVALUATE || kind == TOKEN_EXPORT ||
-         kind == TOKEN_LOSS || kind == TOKEN_OPTIMIZER || kind == TOKEN_ON;
+         kind == TOKEN_LOSS || kind == TOKEN_OPTIMIZER || kind == TOKEN_ON || kind == TOKEN_VALIDATE ||
+         kind == TOKEN_KEEP;
 }
 
 static bool may_be_name(int kind) {

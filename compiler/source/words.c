@@ -62,6 +62,9 @@ const char *word_copy(word_reader *r, const char *word, int length) {
   ROW(with, WITH)             \
   ROW(on, ON)                 \
   ROW(as, AS)                 \
+  ROW(validate, VALIDATE)     \
+  ROW(every, EVERY)           \
+  ROW(keep, KEEP)             \
   ROW(evaluate, EVALUATE)     \
   ROW(export, EXPORT)
 

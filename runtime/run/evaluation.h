@@ -9,6 +9,7 @@ typedef struct evaluation {
   const dataset *data;
   int64_t batch;
   int threads;
+  bool whole; /* a signal does not end it */
 } evaluation;
 
 typedef struct evaluation_result {

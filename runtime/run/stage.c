@@ -173,6 +173,14 @@ static stage_result report_failure(running *r, int64_t step, int64_t *done, fail
 
 /* ---- the loop ---- */
 
+static bool validate(running *r, int64_t done, bool *stop, failure *f) {
+  const stage *s = r->stage;
+  int64_t every = s->validate_every > 0 ? s->validate_every : batcher_per_epoch(r->batches);
+  if (!s->validate || (done % every != 0 && done != s->steps))
+    return true;
+  return s->validate(s->context, done, stop, f);
+}
+
 /* A checkpoint is a snapshot too: a run that goes on from it has the same one. */
 static void keep_checkpoint(running *r, int64_t done) {
   const stage *s = r->stage;
@@ -198,6 +206,11 @@ static stage_result run_steps(running *r, int64_t *done, failure *f) {
       return report_failure(r, step, done, f);
     *done = step;
     progress_step(s->progress, step, data->rows, r->loss, r->terms);
+    bool stop = false;
+    if (!validate(r, step, &stop, f))
+      return STAGE_FAILED;
+    if (stop)
+      break;
     keep_checkpoint(r, step);
   }
   return STAGE_DONE;

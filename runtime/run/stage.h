@@ -33,6 +33,10 @@ typedef struct stage {
   const stage_term *terms;
   progress *progress;
   FILE *log; /* a JSON line a step; NULL: none */
+  /* Called after every validate_every steps and after the last; *stop ends the stage there, as if it were the last.
+   * After false it has failed. May be NULL. */
+  bool (*validate)(void *context, int64_t done, bool *stop, failure *f);
+  int64_t validate_every; /* 0: an epoch */
   /* Called after each step but the last: whether a checkpoint is due. If so, and if all weights are numbers, it is
    * made with `done` steps done. What fails there is its own business. Both may be NULL. */
   bool (*checkpoint_due)(void *context, int64_t done);

@@ -186,3 +186,19 @@ test_disk_full_of_checkpoints() {
   same_run disk/kept whole
   [ "$(ls disk)" = kept ] || fail_test "something is left: $(ls disk)"
 }
+
+# The best weights so far, and how long nothing was better, survive too.
+test_goes_on_choosing_the_best() {
+  make_long_task
+  sed -i 's/adam(lr: 1e-2) }/adam(lr: 3e-2)  validate dev every 50  keep best f1 on dev  patience 60 }/' task.rt
+  expect 0 "$RETORT" run task.rt --threads 1 --out whole
+  expect_text whole/metrics.jsonl '"kept":' '"validate":"student","on":"dev","scores":{"f1":'
+  tries=0
+  while [ $tries -lt 6 ]; do
+    run_killed "0.$((3 + tries))"
+    tries=$((tries + 1))
+    [ -e kept ] && break
+  done
+  expect 0 "$RETORT" run task.rt --resume kept --threads 1
+  same_run kept whole
+}
