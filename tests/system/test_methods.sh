@@ -164,3 +164,15 @@ RT
   grep -c "cls.predictions.decoder" kept/general/model.safetensors >/dev/null && fail_test "the tied table is saved twice"
   expect_text kept/general/model.safetensors "cls.predictions.transform.LayerNorm.weight" "bert.embeddings.word_embeddings.weight"
 }
+
+# The examples of this library: a few steps of each stage; the one that needs other data is checked.
+test_method_examples() {
+  [ "$quick" = yes ] && skip_test "takes long"
+  cp -r "$root/examples/demo" .
+  sed 's/ epochs [0-9]* / steps 2 /' "$root/examples/methods.rt" >methods.rt
+  expect 0 "$RETORT" run methods.rt --threads 1
+  expect_text out "cut from teacher" TinyBERT MiniLMv2 VID
+  expect 0 "$RETORT" check "$root/examples/tinybert_sst2.rt"
+  grep -q warning err out && fail_test "a warning on tinybert_sst2.rt: $(cat err out)"
+  return 0
+}
