@@ -24,15 +24,13 @@ static const option *find_option(const option *options, const char *name, size_t
   return NULL;
 }
 
-bool options_read(int count, char **arguments, const option *options, const char **file) {
+bool options_read_files(int count, char **arguments, const option *options, const char **files, int *file_count) {
   const char *name = arguments[0];
-  *file = NULL;
+  *file_count = 0;
   for (int i = 1; i < count; i++) {
     const char *word = arguments[i];
     if (word[0] != '-' || !word[1]) {
-      if (*file)
-        return usage_error(name, "more than one file: ", word);
-      *file = word;
+      files[(*file_count)++] = word;
       continue;
     }
     const char *equals = strchr(word, '=');
@@ -53,7 +51,18 @@ bool options_read(int count, char **arguments, const option *options, const char
     else
       o->list[(*o->list_count)++] = value;
   }
-  return *file ? true : usage_error(name, "which file?", "");
+  return *file_count > 0 ? true : usage_error(name, "which file?", "");
+}
+
+bool options_read(int count, char **arguments, const option *options, const char **file) {
+  const char **files = calloc((size_t)count + 1, sizeof *files);
+  int used = 0;
+  bool good = files && options_read_files(count, arguments, options, files, &used);
+  *file = used ? files[0] : NULL;
+  if (good && used > 1)
+    good = usage_error(arguments[0], "more than one file: ", files[1]);
+  free(files);
+  return good;
 }
 
 bool option_number(const char *of, const char *name, const char *word, int least, int most, int *value) {

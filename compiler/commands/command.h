@@ -32,6 +32,7 @@ int command_show(int count, char **arguments);
 int command_check(int count, char **arguments);
 int command_run(int count, char **arguments);
 int command_experiment(int count, char **arguments);
+int command_compare(int count, char **arguments);
 int command_build(int count, char **arguments);
 int command_bench(int count, char **arguments);
 
@@ -48,6 +49,8 @@ typedef struct option {
 /* Reads `--name value`, `--name=value`, flags and one file. On a wrong word says so on stderr («retort show: …») and
  * returns false. `options` ends with a row whose name is NULL; `list` has room for `count`. */
 bool options_read(int count, char **arguments, const option *options, const char **file);
+/* The same with any number of files, one or more; `files` has room for `count`. */
+bool options_read_files(int count, char **arguments, const option *options, const char **files, int *file_count);
 /* The whole number of an option of the command `of` from least to most, into *value, which stays when word is NULL;
  * false after a message. */
 bool option_number(const char *of, const char *name, const char *word, int least, int most, int *value);

@@ -38,3 +38,43 @@ test_report_of_a_run_that_diverges() {
   check_page kept/report.html
   expect_text kept/report.html "a loss was not finite" "<h3>learn</h3>"
 }
+
+test_compare() {
+  make_task
+  short="--threads 1 --set stage.learn.epochs=1 --set stage.imitate.epochs=1"
+  expect 0 "$RETORT" run task.rt $short --out a
+  expect 0 "$RETORT" run task.rt $short --out b --seed 4 --set student.width=4
+  expect 0 "$RETORT" compare a b
+  tr -s ' ' <out | sed 's/ $//' >lines
+  for line in "what differs a b" "seed 1 4" "student.width 8 4" "on test a b"; do
+    grep -qxF "$line" lines || fail_test "'$line' is not in: $(cat out)"
+  done
+  grep -qE '^(threads|source|teacher.width)' out && fail_test "what is the same is printed: $(cat out)"
+  for run in a b; do # the scores are those of the runs
+    tr -d ' \n' <$run/results.json | grep -o '"accuracy":[0-9.]*' | cut -d: -f2 | awk '{ printf "%.2f\n", 100 * $1 }' >$run.scores
+  done
+  [ "$(grep -A 1 '^accuracy' lines | awk '{ print $(NF - 1), $NF }')" = "$(paste -d ' ' a.scores b.scores)" ] ||
+    fail_test "other scores: $(cat out a.scores b.scores)"
+  expect 0 "$RETORT" compare --all a b
+  expect_text out threads teacher.width
+  # another text; an experiment's folder is all of its runs
+  echo "# a comment" >>task.rt
+  expect 0 "$RETORT" experiment task.rt $short --seeds 2 --out many
+  expect 0 "$RETORT" compare a many
+  tr -s ' ' <out | sed 's/ $//' | grep -qxF "source text 1 text 2 text 2" || fail_test "sources: $(cat out)"
+}
+
+test_compare_refuses() {
+  make_task
+  expect 0 "$RETORT" run task.rt --threads 1 --out a
+  mkdir empty damaged
+  echo '{"seed": 1' >damaged/settings.json
+  expect 2 "$RETORT" compare
+  expect 2 "$RETORT" compare a
+  expect_text err "nothing to be compared with"
+  expect 2 "$RETORT" compare --some a a
+  for folder in empty missing damaged task.rt; do
+    expect 3 "$RETORT" compare a $folder
+    expect_text err "retort compare: " $folder
+  done
+}
