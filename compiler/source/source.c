@@ -21,6 +21,7 @@ const source_file *source_read(arena *a, const char *path, const char **error) {
     return NULL;
   }
   text content = {0};
+  text_add_bytes(&content, "", 0);
   char block[16384];
   size_t count;
   errno = 0;
@@ -33,8 +34,10 @@ const source_file *source_read(arena *a, const char *path, const char **error) {
     *error = arena_print(a, "%s is larger than 16 MiB", path);
   else if (content.length && memchr(content.data, 0, content.length))
     *error = arena_print(a, "%s holds a zero byte: it is no text", path);
-  else
-    file = source_from_text(a, path, content.data, content.length);
+  else {
+    size_t mark = content.length >= 3 && memcmp(content.data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    file = source_from_text(a, path, content.data + mark, content.length - mark);
+  }
   fclose(stream);
   text_free(&content);
   return file;

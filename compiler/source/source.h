@@ -17,7 +17,7 @@ typedef struct span {
 } span;
 
 /* Reads a whole file into the arena. Returns NULL and sets *error (a text in the arena, as «cannot read X: No such file
- * or directory») when it cannot be read, is larger than 16 MiB or holds a zero byte. */
+ * or directory») when it cannot be read, is larger than 16 MiB or holds a zero byte. A byte order mark is left out. */
 const source_file *source_read(arena *a, const char *path, const char **error);
 /* A source that is not from a file. */
 const source_file *source_from_text(arena *a, const char *path, const char *content, size_t length);
