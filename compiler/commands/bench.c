@@ -2,6 +2,7 @@
 #include "compiler/commands/choose.h"
 #include "compiler/commands/command.h"
 #include "compiler/commands/profile.h"
+#include "compiler/commands/without.h"
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@ static int print_help(void) {
       "  --json                everything as JSON\n"
       "  --set NAME=VALUE      replaces what the file says; may be repeated\n"
       "  --cpu NAME            code for that processor (an LLVM name; default: this one)\n"
+      "  --without PASS        leaves out a pass (dce, simplify, cse, freeze) or fusion (fuse); may be repeated\n"
       "  --models DIR          the standard library's folder\n"
       "\n"
       "EXIT STATUS\n"
@@ -41,6 +43,8 @@ static int print_help(void) {
 typedef struct bench_options {
   const char *file, *of;
   bool json;
+  int without_count;
+  const char **without;
   profile_options profile; /* rows and length are 0 where the command line does not say them */
   program_options program;
 } bench_options;
@@ -122,6 +126,8 @@ static void default_sizes(bench_options *o, const program *p, const work_choice 
 }
 
 static int bench(bench_options *o, arena *a) {
+  if (!switch_off("bench", o->without_count, o->without, &o->profile.compile.switches))
+    return STATUS_USAGE_WRONG;
   diagnostics *d = diagnostics_create(a);
   program *p = program_load(a, o->file, &o->program, d);
   work_choice chosen = {.stage = -1, .model = -1};
@@ -154,7 +160,8 @@ int command_bench(int count, char **arguments) {
   bench_options o = {.profile = {.threads = default_threads(), .runs = 21}};
   const char *threads = NULL, *rows = NULL, *length = NULL, *runs = NULL;
   const char **overrides = calloc((size_t)count, sizeof *overrides);
-  if (!overrides)
+  o.without = calloc((size_t)count, sizeof *o.without);
+  if (!overrides || !o.without)
     memory_exhausted();
   o.program.overrides = overrides;
   const option options[] = {
@@ -166,6 +173,7 @@ int command_bench(int count, char **arguments) {
       {.name = "--json", .flag = &o.json},
       {.name = "--set", .list = overrides, .list_count = &o.program.override_count},
       {.name = "--cpu", .value = &o.profile.compile.cpu},
+      {.name = "--without", .list = o.without, .list_count = &o.without_count},
       {.name = "--models", .value = &o.program.models},
       {.name = NULL},
   };
@@ -182,5 +190,6 @@ int command_bench(int count, char **arguments) {
     arena_destroy(a);
   }
   free(overrides);
+  free(o.without);
   return status;
 }

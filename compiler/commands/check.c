@@ -2,6 +2,7 @@
 #include "compiler/check/program.h"
 #include "compiler/commands/check_cost.h"
 #include "compiler/commands/command.h"
+#include "compiler/commands/without.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,7 @@ static int print_help(void) {
       "\n"
       "OPTIONS\n"
       "  --set NAME=VALUE   replaces what the file says; may be repeated\n"
-      "  --threads N        for so many threads (default: one a processor)\n"
+      "  --threads N        for so many threads (default: one a processor)\n" WITHOUT_HELP
       "  --models DIR       the standard library's folder\n"
       "\n"
       "EXIT STATUS\n"
@@ -31,7 +32,8 @@ static int print_help(void) {
 
 typedef struct check_options {
   const char *file;
-  int threads;
+  int threads, without_count;
+  const char **without;
   program_options program;
 } check_options;
 
@@ -51,6 +53,8 @@ static void check_graphs(check_costs *c, diagnostics *d) {
 static int check(const check_options *o, arena *a) {
   diagnostics *d = diagnostics_create(a);
   check_costs c = {.arena = a, .threads = o->threads};
+  if (!switch_off("check", o->without_count, o->without, &c.switches))
+    return STATUS_USAGE_WRONG;
   c.program = program_load(a, o->file, &o->program, d);
   if (c.program && !diagnostics_error_count(d))
     check_graphs(&c, d);
@@ -74,10 +78,12 @@ int command_check(int count, char **arguments) {
   const char *models = NULL, *threads = NULL;
   check_options o = {.threads = default_threads()};
   const char **overrides = calloc((size_t)count, sizeof *overrides);
-  if (!overrides)
+  o.without = calloc((size_t)count, sizeof *o.without);
+  if (!overrides || !o.without)
     memory_exhausted();
   const option options[] = {
       {.name = "--set", .list = overrides, .list_count = &o.program.override_count},
+      {.name = "--without", .list = o.without, .list_count = &o.without_count},
       {.name = "--models", .value = &models},
       {.name = "--threads", .value = &threads},
       {.name = NULL},
@@ -92,5 +98,6 @@ int command_check(int count, char **arguments) {
     arena_destroy(a);
   }
   free(overrides);
+  free(o.without);
   return status;
 }

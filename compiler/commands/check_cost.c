@@ -58,7 +58,7 @@ static void print_model(const check_costs *c, int index, text *to) {
   text_add(to, "%-16s %12s %12s", m->name, count_text(a, parameter_count(m->parameters, m->parameter_count, true)),
            bytes_text(a, parameter_bytes(m->parameters, m->parameter_count)));
   if (c->forwards[index]) {
-    step_cost one = step_cost_of(c->forwards[index], 1, longest(c->program, -1), c->threads);
+    step_cost one = step_cost_of(c->forwards[index], 1, longest(c->program, -1), c->threads, &c->switches);
     text_add(to, " %14s %12s", count_text(a, one.operations), bytes_text(a, one.weights + one.batch + one.workspace));
   }
   text_add(to, "\n");
@@ -87,7 +87,7 @@ static void print_work(const check_costs *c, const program_stage *s, text *to) {
 static void print_stage(const check_costs *c, int index, text *to) {
   const program_stage *s = program_stage_at(c->program, index);
   arena *a = c->arena;
-  step_cost cost = step_cost_of(c->stages[index], s->batch, longest(c->program, s->data), c->threads);
+  step_cost cost = step_cost_of(c->stages[index], s->batch, longest(c->program, s->data), c->threads, &c->switches);
   double peak = cost.weights + cost.states + cost.batch + cost.workspace;
   text_add(to, "%-16s %12s %12s %14s %12s\n", s->name, arena_print(a, "%d", cost.kernels),
            arena_print(a, "%d", cost.calls), count_text(a, cost.operations / s->batch), bytes_text(a, peak));

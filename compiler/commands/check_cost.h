@@ -3,11 +3,13 @@
 #define RETORT_CHECK_COST_H
 
 #include "compiler/check/program.h"
+#include "compiler/passes/pass.h"
 
 typedef struct check_costs {
   arena *arena;
   program *program;
   int threads;
+  pass_switches switches;
   graph **stages;   /* by stage: its joint graph */
   graph **forwards; /* by model: of its `forward`; NULL when it has none */
 } check_costs;

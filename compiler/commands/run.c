@@ -1,5 +1,6 @@
 /* `retort run`: checks everything that can be checked, then runs stage after stage. */
 #include "compiler/commands/run_state.h"
+#include "compiler/commands/without.h"
 #include "runtime/run/interrupt.h"
 #include "runtime/run/metrics.h"
 #include <errno.h>
@@ -28,7 +29,7 @@ static const char help[] =
     "  --checkpoint-steps N    the same after every N steps of a stage as well (default 0: never)\n"
     "  --load MODEL=PATH  starts a model from a safetensors file or a folder with one, or with shards\n"
     "  --cpu NAME         code for that processor (an LLVM name; default: this one)\n"
-    "  --interpret        runs the reference interpreter in place of compiled code: slow\n"
+    "  --interpret        runs the reference interpreter in place of compiled code: slow\n" WITHOUT_HELP
     "  --models DIR       the standard library's folder\n"
     "\n"
     "Data is looked for beside FILE, then in the folder that the environment variable RETORT_DATA names. Ctrl-C ends\n"

@@ -1,5 +1,6 @@
 /* The command line of what runs experiments: `retort run`, `retort experiment`. */
 #include "compiler/commands/run_state.h"
+#include "compiler/commands/without.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,8 @@ bool run_options_read(int count, char **arguments, const option *further, run_op
   *o = (run_options){0};
   o->overrides = memory_allocate((size_t)count, sizeof *o->overrides);
   o->loads = memory_allocate((size_t)count, sizeof *o->loads);
+  const char **without = memory_allocate((size_t)count, sizeof *without);
+  int without_count = 0;
   option options[OPTIONS_MAX] = {
       {.name = "--set", .list = o->overrides, .list_count = &o->override_count},
       {.name = "--load", .list = o->loads, .list_count = &o->load_count},
@@ -53,6 +56,7 @@ bool run_options_read(int count, char **arguments, const option *further, run_op
       {.name = "--checkpoint-steps", .value = &steps},
       {.name = "--checkpoint-minutes", .value = &minutes},
       {.name = "--cpu", .value = &o->compile.cpu},
+      {.name = "--without", .list = without, .list_count = &without_count},
       {.name = "--models", .value = &o->models},
       {.name = "--interpret", .flag = &o->compile.interpret},
       {.name = NULL},
@@ -69,6 +73,8 @@ bool run_options_read(int count, char **arguments, const option *further, run_op
     good = false;
   }
   failure_free(&f);
+  good = good && switch_off(arguments[0], without_count, without, &o->compile.switches);
+  free(without);
   return good;
 }
 

@@ -1,5 +1,6 @@
 /* `retort show`: prints what is on each arrow between source and code. */
 #include "compiler/commands/show.h"
+#include "compiler/commands/without.h"
 #include "compiler/passes/pass.h"
 #include <stdarg.h>
 #include <stdlib.h>
@@ -87,6 +88,7 @@ static int print_help(void) {
       "  --set NAME=VALUE      replaces what the file says; may be repeated\n"
       "  --spans               with each node the place in the source that it came from\n"
       "  --cpu NAME            llvm, asm: code for that processor (an LLVM name; default: this one)\n"
+      "  --without PASS        leaves out a pass (dce, simplify, cse, freeze) or fusion (fuse); may be repeated\n"
       "  --models DIR          the standard library's folder\n"
       "\n"
       "EXIT STATUS\n"
@@ -116,6 +118,8 @@ static int show(const show_options *given, arena *a) {
   show_options o = *given;
   if (!o.models)
     o.models = models_folder(a);
+  if (!switch_off("show", o.without_count, o.without, &o.switches))
+    return STATUS_USAGE_WRONG;
   show_stage *stage = o.stage ? find_stage(o.stage) : NULL;
   if (!stage)
     return no_stage(o.stage);
@@ -131,12 +135,14 @@ int command_show(int count, char **arguments) {
     return print_help();
   show_options o = {0};
   o.overrides = calloc((size_t)count, sizeof *o.overrides);
-  if (!o.overrides)
+  o.without = calloc((size_t)count, sizeof *o.without);
+  if (!o.overrides || !o.without)
     memory_exhausted();
   const option options[] = {
       {.name = "--stage", .value = &o.stage},
       {.name = "--of", .value = &o.of},
       {.name = "--set", .list = o.overrides, .list_count = &o.override_count},
+      {.name = "--without", .list = o.without, .list_count = &o.without_count},
       {.name = "--models", .value = &o.models},
       {.name = "--cpu", .value = &o.cpu},
       {.name = "--spans", .flag = &o.spans},
@@ -149,5 +155,6 @@ int command_show(int count, char **arguments) {
     arena_destroy(a);
   }
   free(o.overrides);
+  free(o.without);
   return status;
 }

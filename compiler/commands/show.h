@@ -3,12 +3,16 @@
 #define RETORT_SHOW_H
 
 #include "compiler/commands/command.h"
+#include "compiler/passes/pass.h"
 
 typedef struct show_options {
   const char *file, *stage, *of, *models, *cpu;
   int override_count;
   const char **overrides;
   bool spans;
+  int without_count;
+  const char **without;
+  pass_switches switches;
 } show_options;
 
 /* Appends what is on that arrow to `to`; returns an exit status, after a message when it is not STATUS_DONE. */

@@ -5,7 +5,7 @@
 
 static const step *find_step(const show_options *o, arena *a, int *status) {
   const graph *g = show_find_graph(o, a, true, status);
-  return g ? step_create(g) : NULL;
+  return g ? step_create_limited(g, o->switches.merge_limit) : NULL;
 }
 
 static int print_fusion(const show_options *o, arena *a, fusion_detail detail, text *to) {
@@ -13,7 +13,7 @@ static int print_fusion(const show_options *o, arena *a, fusion_detail detail, t
   const graph *g = show_find_graph(o, a, true, &status);
   if (!g)
     return status;
-  fusion *f = fusion_create(g);
+  fusion *f = fusion_create_limited(g, o->switches.merge_limit);
   if (detail != FUSION_GROUPS)
     schedule_groups(f);
   fusion_print(f, detail, to);

@@ -50,7 +50,7 @@ graph *show_find_graph(const show_options *o, arena *a, bool passes_first, int *
   if (is_graph_text(o->file))
     return read_graph(o, a, status);
   graph *g = program_graph(o, a, GRAPH_JOINT, status);
-  return g && passes_first ? passes_run(g, NULL) : g;
+  return g && passes_first ? passes_run_without(g, NULL, &o->switches) : g;
 }
 
 /* ---- the arrows ---- */
@@ -106,7 +106,7 @@ int show_pass(const show_options *o, arena *a, text *to) {
   if (!g)
     return status;
   if (p > passes && !is_graph_text(o->file))
-    g = passes_run(g, p[-1].name);
+    g = passes_run_without(g, p[-1].name, &o->switches);
   text before = {0};
   graph_print(g, o->spans, &before);
   const graph *result = p->run(g);

@@ -17,9 +17,9 @@ static double tensor_bytes(dim_table *t, const step_tensor *list, int count, con
   return total;
 }
 
-step_cost step_cost_of(const graph *g, int batch, int length, int threads) {
-  const graph *optimized = passes_run(g, NULL);
-  const step *s = step_create(optimized);
+step_cost step_cost_of(const graph *g, int batch, int length, int threads, const pass_switches *switches) {
+  const graph *optimized = passes_run_without(g, NULL, switches);
+  const step *s = step_create_limited(optimized, switches->merge_limit);
   const int64_t *bindings = bind(g->arena, optimized, batch, length);
   return (step_cost){
       .kernels = s->kernel_count,

@@ -4,6 +4,7 @@
 #define RETORT_STEP_COST_H
 
 #include "compiler/graph/graph.h"
+#include "compiler/passes/pass.h"
 
 typedef struct step_cost {
   int kernels, calls;
@@ -12,6 +13,6 @@ typedef struct step_cost {
 } step_cost;
 
 /* After all passes; ragged dimensions bound to `length`, others to `batch`. */
-step_cost step_cost_of(const graph *g, int batch, int length, int threads);
+step_cost step_cost_of(const graph *g, int batch, int length, int threads, const pass_switches *switches);
 
 #endif

@@ -212,6 +212,8 @@ typedef struct step {
 /* The whole way from a graph that has passed through the passes of pass.h to its step: fusion, schedule, memory,
  * kernels. Lives in the graph's arena. Every graph that verifies has a step. */
 step *step_create(const graph *g);
+/* The same with a limit to merges of groups: merge_limit of pass.h's pass_switches. */
+step *step_create_limited(const graph *g, int merge_limit);
 
 /* Readable text of kernels and calls (show --stage=kernels), and of buffers with lifetimes and sizes (--stage=memory).
  */

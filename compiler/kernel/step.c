@@ -162,7 +162,11 @@ static void lower_copy(collection *c, const fusion *f, const state_copy *copy) {
 }
 
 step *step_create(const graph *g) {
-  fusion *f = fusion_create(g);
+  return step_create_limited(g, 0);
+}
+
+step *step_create_limited(const graph *g, int merge_limit) {
+  fusion *f = fusion_create_limited(g, merge_limit);
   schedule_groups(f);
   plan_memory(f);
   step *s = arena_new(g->arena, step);

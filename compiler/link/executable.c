@@ -32,17 +32,22 @@ struct executable {
 
 /* ---- objects ---- */
 
-static const char *make_object(arena *a, const graph *g, const target *t, text *object) {
-  const step *s = step_create(g);
+static const char *make_object(arena *a, const graph *g, const target *t, const compile_options *options,
+                               text *object) {
+  const step *s = step_create_limited(g, options->switches.merge_limit);
   return emit_step(a, s, t, EMIT_OBJECT, object);
 }
 
 /* From the cache, or made and put there. */
-static const char *find_object(arena *a, const graph *g, const target *t, const char *cache, text *object) {
-  const char *key = cache ? cache_key(a, g, target_describe(t)) : NULL;
+static const char *find_object(arena *a, const graph *g, const target *t, const compile_options *options,
+                               text *object) {
+  const pass_switches *off = &options->switches;
+  const char *cache = options->cache;
+  const char *made_for = arena_print(a, "%s without %x, merges %d", target_describe(t), off->without, off->merge_limit);
+  const char *key = cache ? cache_key(a, g, made_for) : NULL;
   if (key && cache_read(cache, key, object))
     return NULL;
-  const char *wrong = make_object(a, g, t, object);
+  const char *wrong = make_object(a, g, t, options, object);
   if (key && !wrong)
     cache_write(cache, key, object);
   return wrong;
@@ -164,7 +169,7 @@ static executable *compile(const graph *g, const target *t, const compile_option
     exit(EXIT_MEMORY);
   e->arena = arena_create();
   arena *scratch = arena_create();
-  const char *wrong = find_object(scratch, g, t, options->cache, &e->object);
+  const char *wrong = find_object(scratch, g, t, options, &e->object);
   if (!wrong)
     wrong = link_object(e, scratch, g);
   if (!wrong && g->prepare) {
@@ -203,7 +208,7 @@ executable *executable_create(const graph *g, const compile_options *options, co
   if (!target_is_runnable(t))
     *error = arena_print(g->arena, "this machine cannot run code for '%s'", options->cpu);
   else
-    e = compile(passes_run(g, NULL), t, options, error);
+    e = compile(passes_run_without(g, NULL, &options->switches), t, options, error);
   target_destroy(t);
   return e;
 }

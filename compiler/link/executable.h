@@ -4,6 +4,7 @@
 #define RETORT_EXECUTABLE_H
 
 #include "compiler/graph/graph.h"
+#include "compiler/passes/pass.h"
 #include "compiler/source/diagnostic.h"
 #include "runtime/core/retort.h"
 
@@ -11,6 +12,7 @@ typedef struct compile_options {
   const char *cpu;   /* an LLVM CPU name; NULL: the host's. Features follow the name */
   bool interpret;    /* no code: the interpreter, in float32-rounded float64 */
   const char *cache; /* folder of the object cache; NULL: none */
+  pass_switches switches;
 } compile_options;
 
 typedef struct executable executable;

@@ -181,7 +181,7 @@ static int by_index(const void *a, const void *b) {
 /* Makes b part of a. */
 static bool try_merge(fusion *f, group *a, group *b, int *mark) {
   if (a == b || is_alone(a) || is_alone(b) || (a->contraction && b->contraction) ||
-      a->root_count + b->root_count > ROOTS_MOST)
+      a->root_count + b->root_count > ROOTS_MOST || (f->merge_limit && f->merge_count + 1 >= f->merge_limit))
     return false;
   group merged = *a;
   merged.candidate_count = 0;
@@ -200,6 +200,9 @@ static bool try_merge(fusion *f, group *a, group *b, int *mark) {
   if (!keeps_parallel(f, a, &merged) || !keeps_parallel(f, b, &merged) || needs_indirectly(a, b, mark) ||
       needs_indirectly(b, a, mark))
     return false;
+  f->merge_count++;
+  f->last_merge[0] = a->roots[a->root_count - 1];
+  f->last_merge[1] = b->roots[b->root_count - 1];
   qsort(merged.roots, (size_t)merged.root_count, sizeof *merged.roots, by_index);
   if (b->contraction)
     merged.contraction = b->contraction;
@@ -281,6 +284,7 @@ static group *start_group(fusion *f, root *r) {
 void group_roots(fusion *f) {
   arena *a = f->graph->arena;
   int mark = 0, count = 0;
+  f->merge_count = 0;
   f->group_count = 0;
   f->groups = NULL;
   for (int i = 0; i < f->root_count; i++) {
@@ -315,7 +319,12 @@ static bool deny_tentative(fusion *f, bool all) {
 enum { TRIES_MOST = 4 };
 
 fusion *fusion_create(const graph *g) {
+  return fusion_create_limited(g, 0);
+}
+
+fusion *fusion_create_limited(const graph *g, int merge_limit) {
   fusion *f = arena_new(g->arena, fusion);
+  f->merge_limit = merge_limit;
   f->graph = prepare_outputs(g);
   f->denied = arena_array(g->arena, bool, f->graph->node_count);
   for (int try = 0;; try++) {

@@ -112,6 +112,9 @@ typedef struct fusion {
   root **roots;
   int group_count;
   group **groups;
+  int merge_limit;           /* as in pass_switches */
+  int merge_count;           /* merges that were made */
+  const root *last_merge[2]; /* the groups of these were merged last */
   int buffer_count;
   buffer *buffers;
   int *input_buffer;   /* by node id of an input: its buffer, else -1 */
@@ -122,6 +125,8 @@ typedef struct fusion {
 
 /* Roots and groups. The graph has passed through the passes of pass.h. Lives in the graph's arena. */
 fusion *fusion_create(const graph *g);
+/* The same with a limit to merges: merge_limit of pass_switches. */
+fusion *fusion_create_limited(const graph *g, int merge_limit);
 /* Puts groups in an order that respects who reads what and lets values die early; decides which states are updated in
  * place. */
 void schedule_groups(fusion *f);

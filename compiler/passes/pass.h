@@ -16,6 +16,16 @@ typedef struct pass {
 /* Ends with a row whose name is NULL. */
 extern const pass passes[];
 
+/* What is switched off, to find out which pass or fusion makes a result wrong. All zero: nothing is. */
+typedef struct pass_switches {
+  unsigned without; /* bit i: passes[i] */
+  int merge_limit;  /* of fusion: 0: none; n: in each step only the first n - 1 merges of groups are made */
+} pass_switches;
+
+/* Switches off the pass of that name, or `fuse`: every value in memory is a kernel's of its own. False when there is no
+ * such pass. */
+bool passes_switch_off(pass_switches *switches, const char *name);
+
 /* What every pass keeps: the outputs with their names and order, the updates with their states, the inputs of kind
  * INPUT_STATE that are updated and the lengths of ragged dimensions, spans. */
 graph *pass_simplify(const graph *g);
@@ -26,6 +36,8 @@ graph *pass_freeze(const graph *g);
 /* Runs all in order; after each, in debug builds, the verifier. `until`: stop after the pass of that name (NULL: all).
  */
 graph *passes_run(const graph *g, const char *until);
+/* The same without those that are switched off (NULL: none is). */
+graph *passes_run_without(const graph *g, const char *until, const pass_switches *switches);
 
 /* needed[id] is true for what an output, an update or a ragged dimension's lengths need. In the arena. */
 bool *pass_needed(const graph *g);

@@ -40,13 +40,36 @@ static void verify_after(const graph *g, const char *name) {
 #endif
 }
 
-graph *passes_run(const graph *g, const char *until) {
+bool passes_switch_off(pass_switches *switches, const char *name) {
+  for (int i = 0; passes[i].name; i++)
+    if (strcmp(passes[i].name, name) == 0) {
+      switches->without |= 1U << i;
+      return true;
+    }
+  if (strcmp(name, "fuse") != 0)
+    return false;
+  switches->merge_limit = 1;
+  return true;
+}
+
+static node *copy_as_it_is(void *context, graph *to, const node *old, node **operands) {
+  (void)context;
+  return graph_copy_node(to, old, operands);
+}
+
+graph *passes_run_without(const graph *g, const char *until, const pass_switches *switches) {
   graph *result = NULL;
-  for (const pass *p = passes; p->name; p++) {
-    result = p->run(result ? result : g);
-    verify_after(result, p->name);
-    if (until && strcmp(p->name, until) == 0)
+  for (int i = 0; passes[i].name; i++) {
+    if (!switches || !(switches->without & 1U << i)) {
+      result = passes[i].run(result ? result : g);
+      verify_after(result, passes[i].name);
+    }
+    if (until && strcmp(passes[i].name, until) == 0)
       break;
   }
-  return result;
+  return result ? result : graph_rewrite(g, NULL, copy_as_it_is, NULL);
+}
+
+graph *passes_run(const graph *g, const char *until) {
+  return passes_run_without(g, until, NULL);
 }

@@ -1,5 +1,5 @@
 /* Compares the models, losses and operations of models/ with numbers computed elsewhere.
- *   reference [--interpret] [--threads N] [--cpu NAME] FOLDER
+ *   reference [--interpret] [--threads N] [--cpu NAME] [--without PASS] FOLDER
  * Runs every case in FOLDER, one line each; exits 1 when one fails, 2 when the arguments are wrong. A case's kind is
  * its name behind the first '-': «R1-bert-forward» is a bert-forward. */
 #include "tests/reference/cases.h"
@@ -62,7 +62,8 @@ static int not_hidden(const struct dirent *entry) {
 }
 
 static int usage(void) {
-  fputs("usage: reference [--interpret] [--threads N] [--cpu NAME] [--models FOLDER] [--folder FOLDER] FOLDER\n",
+  fputs("usage: reference [--interpret] [--threads N] [--cpu NAME] [--without PASS] [--models FOLDER] [--folder "
+        "FOLDER] FOLDER\n",
         stderr);
   return 2;
 }
@@ -78,6 +79,8 @@ int main(int count, char **arguments) {
       run.threads = atoi(arguments[++i]);
     else if (strcmp(arguments[i], "--cpu") == 0 && next)
       run.compile.cpu = arguments[++i];
+    else if (strcmp(arguments[i], "--without") == 0 && next && passes_switch_off(&run.compile.switches, next))
+      i++;
     else if (strcmp(arguments[i], "--models") == 0 && next)
       run.models = arguments[++i];
     else if (strcmp(arguments[i], "--folder") == 0 && next)
