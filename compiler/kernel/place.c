@@ -14,12 +14,15 @@ static place zero_place(kernel_builder *b) {
 }
 
 /* Splits `all`, an index below the product of dims, over the axes. Only the outermost real axis keeps a missing
- * modulo. */
+ * modulo. A modulo that is not that product, as a slice leaves it behind, is no axis's own: such an index is taken as a
+ * number. */
 static void split(kernel_builder *b, const dim *const *dims, int count, place all, place *axis) {
   dim_table *t = builder_dims(b);
   int outermost = 0;
   while (outermost < count && dim_is_one(dims[outermost]))
     outermost++;
+  if (all.modulo && all.modulo != dims_product(t, dims, count))
+    all = place_of(b, place_subscript(b, all));
   const dim *divide = all.divide;
   for (int i = count - 1; i >= 0; i--) {
     axis[i] = zero_place(b);

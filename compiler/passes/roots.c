@@ -71,10 +71,14 @@ bool root_is_output(const fusion *f, const root *r) {
 
 /* ---- what must be a root ---- */
 
-static void keep_base(fusion *f, node *operand) {
-  node *n = operand;
+static node *behind_movement(node *n) {
   while (op_describe(n->op)->class == CLASS_MOVEMENT && n->op != OP_concat && n->op != OP_pad)
     n = n->operands[0];
+  return n;
+}
+
+static void keep_base(fusion *f, node *operand) {
+  node *n = behind_movement(operand);
   if (n->op != OP_input)
     make_root(f, n);
 }
@@ -97,6 +101,20 @@ static int operands_in_memory(const node *n) {
   return 0;
 }
 
+/* What a comparison compares with itself at other places, as ranks do, or with its own extreme, is computed once:
+ * copies could be rounded differently, and then a value would not equal itself. */
+static void keep_compared(fusion *f, const node *n) {
+  if (n->op != OP_equal && n->op != OP_not_equal && n->op != OP_less && n->op != OP_less_equal)
+    return;
+  for (int side = 0; side < 2; side++) {
+    node *x = behind_movement(n->operands[side]), *other = behind_movement(n->operands[!side]);
+    if (other->op == OP_reduce_max || other->op == OP_reduce_min)
+      other = behind_movement(other->operands[0]);
+    if (x == other && x->dtype == DTYPE_F32 && op_describe(x->op)->class == CLASS_POINTWISE)
+      make_root(f, x);
+  }
+}
+
 static void force_roots(fusion *f) {
   graph *g = f->graph;
   for (int i = 0; i < g->node_count; i++) {
@@ -106,6 +124,7 @@ static void force_roots(fusion *f) {
       make_root(f, n);
     for (int k = 0; k < operands_in_memory(n); k++)
       keep_base(f, n->operands[k]);
+    keep_compared(f, n);
   }
   for (int i = 0; i < g->output_count; i++)
     make_root(f, g->outputs[i].value);

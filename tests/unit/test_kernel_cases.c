@@ -110,6 +110,14 @@ static const test_case cases[] = {
                                                                             "  %4 = exp f32[6, B] %3\n"
                                                                             "  %5 = matmul f32[6, 4] %4 %0\n"
                                                                             "  output \"y\" %5\n"},
+    {"the first elements of rows that were reshaped, over one long loop",
+     "  %0 = input data f32[B, 8, 1] \"x\"\n"
+     "  %1 = reshape f32[B, 8] %0\n"
+     "  %2 = slice f32[B, 5] %1 low [0, 0] step [1, 1]\n"
+     "  %3 = neg f32[B, 5] %2\n"
+     "  %4 = reshape f32[B, 5, 1] %3\n"
+     "  %5 = exp f32[B, 5, 1] %4\n"
+     "  output \"y\" %5\n"},
     {"a vector's softmax beside its sum", "  %0 = input data f32[9] \"x\"\n"
                                           "  %1 = reduce_max f32[1] %0 axes [0]\n"
                                           "  %2 = expand f32[9] %1\n"
