@@ -12,7 +12,7 @@ CPPFLAGS += -I. -I$(BUILD) -D_GNU_SOURCE -DRETORT_MODELS='"$(PREFIX)/share/retor
 CFLAGS += -std=c17 $(OPTIMIZE) -fopenmp $(WARNINGS) $(SANITIZE)
 LDFLAGS += -fopenmp $(SANITIZE)
 CORE_LIBS = -lopenblas -lm
-RUNTIME_LIBS = -ljansson -lutf8proc -lxxhash -lz -lzstd $(CORE_LIBS)
+RUNTIME_LIBS = -ljansson -lutf8proc -lxxhash -lz -lzstd -lprotobuf-c $(CORE_LIBS)
 LLVM_LIBS := $(shell $(LLVM_CONFIG) --ldflags --libs --link-shared 2>/dev/null)
 
 CORE = $(wildcard runtime/core/*.c)
@@ -33,7 +33,7 @@ $(BUILD)/retort: $(call object,$(wildcard compiler/main.c)) $(COMPILER_LIB) $(RU
 	$(CC) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(RUNTIME_LIBS)
 
 $(CORE_LIB): $(call object,$(CORE))
-$(RUNTIME_LIB): $(call object,$(RUNTIME))
+$(RUNTIME_LIB): $(call object,$(RUNTIME)) $(BUILD)/runtime/run/event.pb-c.o
 $(COMPILER_LIB): $(call object,$(COMPILER)) $(patsubst %.c,%.o,$(GENERATED))
 %.a:
 	@rm -f $@
@@ -48,6 +48,15 @@ $(BUILD)/grammar/lexer.c: grammar/lexer.l $(BUILD)/grammar/parser.c
 $(BUILD)/grammar/%.h: $(BUILD)/grammar/%.c ;
 $(BUILD)/grammar/%.o: $(BUILD)/grammar/%.c
 	$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-conversion -Wno-switch-enum -Wno-unused-function -MMD -MP -c -o $@ $<
+
+# TensorBoard's messages.
+$(BUILD)/runtime/run/event.pb-c.c: runtime/run/event.proto
+	@mkdir -p $(@D)
+	protoc-c --proto_path=runtime/run --c_out=$(@D) $<
+$(BUILD)/runtime/run/event.pb-c.h: $(BUILD)/runtime/run/event.pb-c.c ;
+$(BUILD)/runtime/run/event.pb-c.o: $(BUILD)/runtime/run/event.pb-c.c
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/runtime/run/events.o $(BUILD)/tests/unit/test_events.o: | $(BUILD)/runtime/run/event.pb-c.c
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

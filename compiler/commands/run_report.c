@@ -1,8 +1,10 @@
-/* What a run leaves of its results: results.json, confusion.json, report.html. */
+/* What a run leaves of its results: results.json, confusion.json, report.html, events for TensorBoard. */
 #include "compiler/commands/run_state.h"
 #include "runtime/data/file.h"
+#include "runtime/run/events.h"
 #include "runtime/run/report.h"
 #include <stdlib.h>
+#include <time.h>
 
 enum { CONFUSION_CLASSES_MAX = 1000 };
 
@@ -81,6 +83,15 @@ static bool write_page(run_state *r, const json_t *settings, failure *f) {
   return good;
 }
 
+static bool write_events(run_state *r, failure *f) {
+  size_t metrics_size, size;
+  const char *metrics = output_folder_log_text(r->output, &metrics_size);
+  unsigned char *events = events_encode(metrics, metrics_size, r->results, (double)time(NULL), &size);
+  bool good = output_folder_write_bytes(r->output, EVENTS_FILE, events, size, f);
+  free(events);
+  return good;
+}
+
 bool run_write_results(run_state *r, const json_t *settings, failure *f) {
-  return write_results(r, f) && write_page(r, settings, f);
+  return write_results(r, f) && write_page(r, settings, f) && write_events(r, f);
 }

@@ -158,7 +158,7 @@ bool run_save_models(run_state *r, failure *f);
 
 /* Adds to an evaluated model's result which label it took for which. */
 void run_note_confusion(const run_state *r, int data, const int32_t *predictions, int classes, json_t *result);
-/* Writes results.json, confusion.json and report.html. */
+/* Writes results.json, confusion.json, report.html and events for TensorBoard. */
 bool run_write_results(run_state *r, const json_t *settings, failure *f);
 
 /* ---- explain.c ---- */

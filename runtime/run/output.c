@@ -182,7 +182,7 @@ bool output_folder_flush(output_folder *o, failure *f) {
 }
 
 /* A failure names the place as the user knows it. */
-static bool write_bytes(output_folder *o, const char *name, const void *bytes, size_t count, failure *f) {
+bool output_folder_write_bytes(output_folder *o, const char *name, const void *bytes, size_t count, failure *f) {
   failure inner = {0};
   char *path = memory_print("%s/%s", o->temporary, name);
   bool good = file_write(path, bytes, count, &inner);
@@ -194,14 +194,14 @@ static bool write_bytes(output_folder *o, const char *name, const void *bytes, s
 }
 
 bool output_folder_write(output_folder *o, const char *name, const char *text, failure *f) {
-  return write_bytes(o, name, text, strlen(text), f);
+  return output_folder_write_bytes(o, name, text, strlen(text), f);
 }
 
 bool output_folder_copy(output_folder *o, const char *name, const char *from, failure *f) {
   mapped_file file;
   if (!file_map(from, &file, f))
     return false;
-  bool good = write_bytes(o, name, file.bytes, file.size, f);
+  bool good = output_folder_write_bytes(o, name, file.bytes, file.size, f);
   file_unmap(&file);
   return good;
 }

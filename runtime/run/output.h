@@ -2,7 +2,8 @@
  * name in one step at the end, so the name stands for one whole run at any time. A run that did not finish never
  * replaces one that was there: it is left under NAME.unfinished.
  *
- *   settings.json  results.json  confusion.json  report.html  metrics.jsonl  the source  MODEL/model.safetensors
+ *   settings.json  results.json  confusion.json  report.html  metrics.jsonl  the source  events.out.tfevents.retort
+ *   MODEL/model.safetensors
  * MODEL/config.json */
 #ifndef RETORT_OUTPUT_H
 #define RETORT_OUTPUT_H
@@ -25,6 +26,7 @@ const char *output_folder_log_text(output_folder *o, size_t *size);
 
 /* Each writes one file, atomically. `name` has no slash but for MODEL/… */
 bool output_folder_write(output_folder *o, const char *name, const char *text, failure *f);
+bool output_folder_write_bytes(output_folder *o, const char *name, const void *bytes, size_t count, failure *f);
 bool output_folder_copy(output_folder *o, const char *name, const char *from, failure *f);
 bool output_folder_write_json(output_folder *o, const char *name, const json_t *value, failure *f);
 /* MODEL/model.safetensors and MODEL/config.json. */

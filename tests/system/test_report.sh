@@ -31,6 +31,23 @@ test_report_of_a_run() {
     if (d > 1e-6 || d < -1e-6) bad = 1 } END { exit bad || NR != 2 }' || fail_test "$(cat scores counts)"
 }
 
+# TensorBoard's file holds each step's terms and the scores; the records follow each other to its end.
+test_events_of_a_run() {
+  make_task
+  expect 0 "$RETORT" run task.rt --threads 1 --out kept --set stage.learn.epochs=1
+  file=kept/events.out.tfevents.retort
+  size=$(wc -c <$file) offset=0 records=0
+  while [ $offset -lt $size ]; do
+    length=$(od -A n -t u8 -j $offset -N 8 $file | tr -d ' ')
+    offset=$((offset + length + 16)) records=$((records + 1))
+  done
+  [ $offset = $size ] || fail_test "the last record ends at $offset of $size"
+  [ $records = 80 ] || fail_test "$records records, expected the version, 15 + 60 steps, 4 scores"
+  for tag in learn/loss learn/cross_entropy imitate/loss "test/accuracy/student distilled"; do
+    grep -qaF "$tag" $file || fail_test "$tag is not there"
+  done
+}
+
 # A run that fails leaves its page too, with gaps where losses were no numbers.
 test_report_of_a_run_that_diverges() {
   make_task
