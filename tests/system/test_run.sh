@@ -49,6 +49,15 @@ test_one_seed_one_result() {
   expect_different a1/student/model.safetensors c1/student/model.safetensors
 }
 
+# How long threads wait for each other is set before main, by starting once more: with the same words.
+test_waiting_changes_nothing() {
+  make_task
+  expect 0 env -u OMP_WAIT_POLICY -u GOMP_SPINCOUNT "$RETORT" run task.rt --threads 2 --out briefly --seed=3
+  expect 0 env OMP_WAIT_POLICY=passive "$RETORT" run task.rt --threads 2 --out passively --seed=3
+  expect_same briefly/metrics.jsonl passively/metrics.jsonl
+  expect 2 env -u OMP_WAIT_POLICY -u GOMP_SPINCOUNT "$RETORT" run
+}
+
 # One function serves every width and batch; compiled code agrees with the interpreter.
 test_interpreter_agrees() {
   make_task
