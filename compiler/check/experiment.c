@@ -381,10 +381,11 @@ static void read_stage(program *p, experiment *x, const item *what) {
 
 /* ---- evaluation and export ---- */
 
-const char *const experiment_metrics[EXPERIMENT_METRIC_COUNT] = {"accuracy", "f1", "macro_f1", "mcc"};
+const char *const experiment_metrics[EXPERIMENT_METRIC_COUNT] = {
+    "accuracy", "f1", "macro_f1", "mcc", "pearson", "spearman", "agreement", "calibration_error", "perplexity"};
 
-bool experiment_has_metric(const char *name) {
-  for (int i = 0; i < EXPERIMENT_METRIC_COUNT; i++)
+bool experiment_has_metric(const char *name, int count) {
+  for (int i = 0; i < count; i++)
     if (strcmp(experiment_metrics[i], name) == 0)
       return true;
   return false;
@@ -407,7 +408,7 @@ static void read_evaluation(program *p, experiment *x, const item *what) {
     diagnostic_error(p->elaborator->diagnostics, what->where, "an evaluation names its data: evaluate … on test");
   const char **metrics = arena_array(p->arena, const char *, what->metric_count);
   for (int i = 0; i < what->metric_count; i++) {
-    if (!experiment_has_metric(what->metrics[i].name))
+    if (!experiment_has_metric(what->metrics[i].name, EXPERIMENT_METRIC_COUNT))
       report_unknown(p->elaborator->diagnostics, what->metrics[i].where, "metric", what->metrics[i].name,
                      EXPERIMENT_METRIC_COUNT, experiment_metrics);
     metrics[i] = what->metrics[i].name;

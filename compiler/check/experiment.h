@@ -106,9 +106,13 @@ void experiment_read_data(program *p, experiment *x, const item *what);
 int experiment_find_data(program *p, const experiment *x, span where, const char *name);
 /* A compile-time int of 1 or more; `fallback` without `from` and after an error. */
 int64_t experiment_positive_int(program *p, experiment *x, const expression *from, const char *name, int64_t fallback);
-enum { EXPERIMENT_METRIC_COUNT = 4 };
+enum {
+  EXPERIMENT_METRIC_COUNT = 9,
+  EXPERIMENT_KEPT_COUNT = 4 /* the first of them: more is better, and labels are all they need */
+};
 extern const char *const experiment_metrics[EXPERIMENT_METRIC_COUNT];
-bool experiment_has_metric(const char *name);
+/* Among the first `count`. */
+bool experiment_has_metric(const char *name, int count);
 void name_add(arena *a, name_list *list, const char *name);
 /* An error for an unknown name, with the nearest of those there are. `what`: «model». */
 void report_unknown(diagnostics *d, span where, const char *what, const char *name, int count,

@@ -96,9 +96,9 @@ static void read_keep(program *p, experiment *x, stage_record *s) {
     diagnostic_hint(e, "as in keep best accuracy on dev");
     return;
   }
-  if (metric->kind != EXPRESSION_NAME || !experiment_has_metric(metric->as.name)) {
+  if (metric->kind != EXPRESSION_NAME || !experiment_has_metric(metric->as.name, EXPERIMENT_KEPT_COUNT)) {
     report_unknown(d, metric->where, "metric", metric->kind == EXPRESSION_NAME ? metric->as.name : "",
-                   EXPERIMENT_METRIC_COUNT, experiment_metrics);
+                   EXPERIMENT_KEPT_COUNT, experiment_metrics);
     return;
   }
   s->about.keep_data = labelled_set(p, x, keep->on.where, keep->on.name, "keep");

@@ -47,8 +47,8 @@ static bool check_metrics(const run_state *r, failure *f) {
   for (int i = 0; i < program_evaluation_count(r->program); i++) {
     const program_evaluation *v = program_evaluation_at(r->program, i);
     for (int k = 0; k < v->metric_count; k++)
-      if (!class_metric_find(v->metrics[k]))
-        return fail(f, "%s:%d: there is no metric '%s' (there are accuracy, f1, macro_f1, mcc)", v->where.file->path,
+      if (!metric_find(v->metrics[k]))
+        return fail(f, "%s:%d: there is no metric '%s' (retort's language reference lists them)", v->where.file->path,
                     v->where.line, v->metrics[k]);
   }
   return true;
@@ -101,6 +101,27 @@ static bool check_validated(const run_state *r, const program_stage *s, int data
   return true;
 }
 
+/* What the evaluation's metrics compare with must be there. */
+static bool check_needs(const run_state *r, const program_evaluation *v, const dataset *data, failure *f) {
+  for (int i = 0; i < v->metric_count; i++)
+    switch (metric_find(v->metrics[i])->need) {
+    case METRIC_OF_LABELS:
+      if (!data->labels)
+        return fail(f, "%s has no labels (label: COLUMN), but '%s' needs them", data->path, v->metrics[i]);
+      break;
+    case METRIC_OF_TARGETS:
+      if (!data->targets)
+        return fail(f, "%s has no targets (target: COLUMN), but '%s' needs them", data->path, v->metrics[i]);
+      break;
+    case METRIC_OF_REFERENCE:
+      if (run_reference(r->program, v) < 0)
+        return fail(f, "%s:%d: '%s' is with a teacher, and none of the models evaluated here is one",
+                    v->where.file->path, v->where.line, v->metrics[i]);
+      break;
+    }
+  return true;
+}
+
 static bool check_data(const run_state *r, failure *f) {
   for (int i = 0; i < program_stage_count(r->program); i++) {
     const program_stage *s = program_stage_at(r->program, i);
@@ -115,8 +136,8 @@ static bool check_data(const run_state *r, failure *f) {
   for (int i = 0; i < program_evaluation_count(r->program); i++) {
     const program_evaluation *v = program_evaluation_at(r->program, i);
     const dataset *data = r->data[v->data];
-    if (!data->labels && v->metric_count > 0)
-      return fail(f, "%s has no labels (label: COLUMN), but '%s' needs them", data->path, v->metrics[0]);
+    if (!check_needs(r, v, data, f))
+      return false;
     for (int k = 0; k < v->model_count; k++) {
       const graph *forward = r->forwards[v->models[k].model];
       if (!run_check_fields(data, forward, result_classes(forward), f))

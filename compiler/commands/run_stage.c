@@ -228,42 +228,55 @@ static void note_result(run_state *r, const program_evaluation *v, int index, co
   json_array_append_new(r->results, result);
 }
 
-static int evaluate_model(run_state *r, const program_evaluation *v, int index, double *scores, table_row *row,
-                          failure *f) {
+static int evaluate_model(run_state *r, const program_evaluation *v, int index, evaluation_result *result, failure *f) {
   const struct evaluated_model *m = &v->models[index];
-  const dataset *data = r->data[v->data];
   callable forward;
   executable *e = run_compile(r, r->forwards[m->model], &forward, f);
   if (!e)
     return STATUS_INTERNAL;
-  evaluation_result result;
   bool good = evaluation_run(&(evaluation){.forward = forward,
                                            .weights = r->models[m->model],
-                                           .data = data,
+                                           .data = r->data[v->data],
                                            .batch = EVALUATION_BATCH,
                                            .threads = r->options->threads},
-                             &result, f);
-  for (int i = 0; good && i < v->metric_count; i++)
-    scores[i] = class_metric_find(v->metrics[i])->score(data->count, data->labels, result.predictions, result.classes);
+                             result, f);
+  executable_destroy(e);
+  return good ? STATUS_DONE : f->text ? STATUS_INTERNAL : STATUS_INTERRUPTED;
+}
+
+/* All models are done: one's scores may compare it with another. */
+static void score_model(run_state *r, const program_evaluation *v, int index, const evaluation_result *results,
+                        double *scores, table_row *row) {
+  const struct evaluated_model *m = &v->models[index];
+  const dataset *data = r->data[v->data];
+  int reference = run_reference(r->program, v);
+  const scored predictions = {.count = data->count,
+                              .classes = results[index].classes,
+                              .outputs = results[index].outputs,
+                              .predictions = results[index].predictions,
+                              .labels = data->labels,
+                              .targets = data->targets,
+                              .reference = reference >= 0 ? results[reference].predictions : NULL};
+  for (int i = 0; i < v->metric_count; i++)
+    scores[i] = metric_find(v->metrics[i])->score(&predictions);
   *row = (table_row){.label = m->label,
                      .scores = scores,
                      .parameters = weight_set_elements(r->models[m->model]),
                      .bytes = weight_set_bytes(r->models[m->model]),
-                     .milliseconds = result.milliseconds};
-  if (good)
-    note_result(r, v, index, row, &result);
-  free(result.predictions);
-  executable_destroy(e);
-  return good ? STATUS_DONE : f->text ? STATUS_INTERNAL : STATUS_INTERRUPTED;
+                     .milliseconds = results[index].milliseconds};
+  note_result(r, v, index, row, &results[index]);
 }
 
 int run_one_evaluation(run_state *r, int index, failure *f) {
   const program_evaluation *v = program_evaluation_at(r->program, index);
   table_row *rows = memory_allocate((size_t)v->model_count, sizeof *rows);
   double *scores = memory_allocate((size_t)(v->model_count * v->metric_count), sizeof *scores);
+  evaluation_result *results = memory_allocate((size_t)v->model_count, sizeof *results);
   int status = STATUS_DONE;
   for (int i = 0; i < v->model_count && status == STATUS_DONE; i++)
-    status = evaluate_model(r, v, i, scores + i * v->metric_count, &rows[i], f);
+    status = evaluate_model(r, v, i, &results[i], f);
+  for (int i = 0; i < v->model_count && status == STATUS_DONE; i++)
+    score_model(r, v, i, results, scores + i * v->metric_count, &rows[i]);
   if (status == STATUS_DONE && !r->options->quiet) {
     char *title = memory_print("on %s (%lld rows)", program_data_at(r->program, v->data)->name,
                                (long long)r->data[v->data]->count);
@@ -272,6 +285,9 @@ int run_one_evaluation(run_state *r, int index, failure *f) {
                 run_reference(r->program, v));
     free(title);
   }
+  for (int i = 0; i < v->model_count; i++)
+    evaluation_result_free(&results[i]);
+  free(results);
   free(rows);
   free(scores);
   return status;

@@ -70,14 +70,14 @@ void validation_resume(validation *v, const json_t *state) {
 
 /* ---- measuring ---- */
 
-static void note_scores(const validation *v, int student, int data, int64_t step, int count, const char *const *metrics,
+static void note_scores(const validation *v, int student, int data, int64_t step, int count, const char *const *names,
                         const double *scores) {
   const run_state *r = v->run;
   const char *model = program_model_at(r->program, v->about->students[student])->name;
   const char *set = program_data_at(r->program, data)->name;
   text line = {0};
   for (int i = 0; i < count; i++)
-    text_add(&line, "%s%s %.2f", i ? ", " : "", metrics[i], 100 * scores[i]);
+    text_add(&line, "%s%s %.2f", i ? ", " : "", names[i], metric_shown(names[i], scores[i]));
   progress_say(r->progress, "%s  step %lld  %s on %s: %s%s", v->about->name, (long long)step, model, set, line.data,
                v->best && v->best_step == step && data == v->about->keep_data ? " (the best so far)" : "");
   text_free(&line);
@@ -87,7 +87,7 @@ static void note_scores(const validation *v, int student, int data, int64_t step
   fprintf(log, "{\"stage\":\"%s\",\"step\":%lld,\"validate\":\"%s\",\"on\":\"%s\",\"scores\":{", v->about->name,
           (long long)step, model, set);
   for (int i = 0; i < count; i++)
-    fprintf(log, "%s\"%s\":%.9g", i ? "," : "", metrics[i], scores[i]);
+    fprintf(log, "%s\"%s\":%.9g", i ? "," : "", names[i], scores[i]);
   fputs("}}\n", log);
 }
 
@@ -108,8 +108,8 @@ static void choose(validation *v, int64_t step, double score) {
 static bool measure(validation *v, int student, int data, int64_t step, failure *f) {
   const run_state *r = v->run;
   const dataset *set = r->data[data];
-  const char *metrics[2] = {data == v->about->keep_data ? v->about->keep_metric : "accuracy", "accuracy"};
-  int count = strcmp(metrics[0], metrics[1]) == 0 ? 1 : 2;
+  const char *names[2] = {data == v->about->keep_data ? v->about->keep_metric : "accuracy", "accuracy"};
+  int count = strcmp(names[0], names[1]) == 0 ? 1 : 2;
   double scores[2];
   evaluation_result result;
   bool good = evaluation_run(&(evaluation){.forward = v->forwards[student],
@@ -120,13 +120,17 @@ static bool measure(validation *v, int student, int data, int64_t step, failure 
                                            .whole = true},
                              &result, f);
   for (int i = 0; good && i < count; i++)
-    scores[i] = class_metric_find(metrics[i])->score(set->count, set->labels, result.predictions, result.classes);
-  free(result.predictions);
+    scores[i] = metric_find(names[i])->score(&(scored){.count = set->count,
+                                                       .classes = result.classes,
+                                                       .outputs = result.outputs,
+                                                       .predictions = result.predictions,
+                                                       .labels = set->labels});
+  evaluation_result_free(&result);
   if (!good)
     return false;
   if (data == v->about->keep_data)
     choose(v, step, scores[0]);
-  note_scores(v, student, data, step, count, metrics, scores);
+  note_scores(v, student, data, step, count, names, scores);
   return true;
 }
 

@@ -2,6 +2,7 @@
 #include "runtime/run/interrupt.h"
 #include "runtime/run/progress.h"
 #include <stdlib.h>
+#include <string.h>
 
 static int32_t largest(const float *values, int64_t count) {
   int64_t best = 0;
@@ -23,15 +24,31 @@ static double run_batch(const evaluation *e, binding *b, const batch *data, eval
     fail(f, "%s: its result is no f32[rows, classes]", e->forward.signature->name);
     return -1;
   }
-  result->classes = (int)(count / data->rows);
-  for (int64_t i = 0; i < data->rows; i++)
-    result->predictions[data->indices[i]] = largest(values + i * result->classes, result->classes);
+  int64_t classes = count / data->rows;
+  if (!result->outputs) {
+    result->classes = (int)classes;
+    result->outputs = memory_allocate((size_t)e->data->count, (size_t)classes * sizeof *result->outputs);
+  } else if (classes != result->classes) {
+    fail(f, "%s: its result has another number of classes from batch to batch", e->forward.signature->name);
+    return -1;
+  }
+  for (int64_t i = 0; i < data->rows; i++) {
+    const float *row = values + i * classes;
+    result->predictions[data->indices[i]] = largest(row, classes);
+    memcpy(result->outputs + data->indices[i] * classes, row, (size_t)classes * sizeof *row);
+  }
   return seconds;
 }
 
 static int compare_times(const void *a, const void *b) {
   double x = *(const double *)a, y = *(const double *)b;
   return (x > y) - (x < y);
+}
+
+void evaluation_result_free(evaluation_result *result) {
+  free(result->predictions);
+  free(result->outputs);
+  *result = (evaluation_result){0};
 }
 
 bool evaluation_run(const evaluation *e, evaluation_result *result, failure *f) {

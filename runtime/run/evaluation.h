@@ -14,11 +14,14 @@ typedef struct evaluation {
 
 typedef struct evaluation_result {
   int32_t *predictions; /* of each row: the class with the largest value, the first of equals */
+  float *outputs;       /* [rows, classes], by the set's rows */
   int classes;
   double milliseconds; /* a row: the median over the batches */
 } evaluation_result;
 
-/* The caller frees result->predictions. False after a failure, or when a signal ended it (then f has no text). */
+void evaluation_result_free(evaluation_result *result);
+/* The caller frees the result, after a failure too. False after a failure, or when a signal ended it (then f has no
+ * text). */
 bool evaluation_run(const evaluation *e, evaluation_result *result, failure *f);
 
 #endif

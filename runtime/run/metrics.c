@@ -3,16 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const class_metric class_metrics[] = {
-    {"accuracy", metric_accuracy}, {"f1", metric_f1}, {"macro_f1", metric_macro_f1}, {"mcc", metric_matthews}, {0}};
-
-const class_metric *class_metric_find(const char *name) {
-  for (const class_metric *m = class_metrics; m->name; m++)
-    if (strcmp(m->name, name) == 0)
-      return m;
-  return NULL;
-}
-
 double metric_accuracy(int64_t count, const int32_t *labels, const int32_t *predictions, int classes) {
   (void)classes;
   int64_t right = 0;
@@ -111,4 +101,110 @@ double metric_spearman(int64_t count, const double *a, const double *b) {
   free(ranks_a);
   free(ranks_b);
   return rho;
+}
+
+/* ---- of logits ---- */
+
+/* log of the sum of e^x over a row. */
+static double log_sum(const float *row, int classes) {
+  double largest = row[0], sum = 0;
+  for (int i = 1; i < classes; i++)
+    largest = fmax(largest, row[i]);
+  for (int i = 0; i < classes; i++)
+    sum += exp(row[i] - largest);
+  return largest + log(sum);
+}
+
+double metric_calibration_error(int64_t count, int classes, const float *outputs, const int32_t *labels) {
+  enum { BINS = 15 };
+  double confidences[BINS] = {0}, rights[BINS] = {0}, error = 0;
+  for (int64_t i = 0; i < count; i++) {
+    const float *row = outputs + i * classes;
+    int best = 0;
+    for (int k = 1; k < classes; k++)
+      best = row[k] > row[best] ? k : best;
+    double confidence = exp(row[best] - log_sum(row, classes));
+    int bin = (int)ceil(confidence * BINS) - 1; /* bins are open below, closed above */
+    bin = bin < 0 ? 0 : bin >= BINS ? BINS - 1 : bin;
+    confidences[bin] += confidence;
+    rights[bin] += labels[i] == best;
+  }
+  for (int b = 0; b < BINS; b++)
+    error += fabs(rights[b] - confidences[b]);
+  return count ? error / (double)count : 0;
+}
+
+double metric_perplexity(int64_t count, int classes, const float *outputs, const int32_t *labels) {
+  double total = 0;
+  for (int64_t i = 0; i < count; i++)
+    total += log_sum(outputs + i * classes, classes) - outputs[i * classes + labels[i]];
+  return count ? exp(total / (double)count) : 0;
+}
+
+/* ---- the table ---- */
+
+static double score_accuracy(const scored *s) {
+  return metric_accuracy(s->count, s->labels, s->predictions, s->classes);
+}
+static double score_f1(const scored *s) {
+  return metric_f1(s->count, s->labels, s->predictions, s->classes);
+}
+static double score_macro_f1(const scored *s) {
+  return metric_macro_f1(s->count, s->labels, s->predictions, s->classes);
+}
+static double score_matthews(const scored *s) {
+  return metric_matthews(s->count, s->labels, s->predictions, s->classes);
+}
+static double score_agreement(const scored *s) {
+  return metric_accuracy(s->count, s->reference, s->predictions, s->classes);
+}
+static double score_calibration_error(const scored *s) {
+  return metric_calibration_error(s->count, s->classes, s->outputs, s->labels);
+}
+static double score_perplexity(const scored *s) {
+  return metric_perplexity(s->count, s->classes, s->outputs, s->labels);
+}
+
+static double correlate(const scored *s, double (*how)(int64_t count, const double *a, const double *b)) {
+  double *given = memory_allocate((size_t)s->count, sizeof *given),
+         *wanted = memory_allocate((size_t)s->count, sizeof *wanted);
+  for (int64_t i = 0; i < s->count; i++) {
+    given[i] = s->outputs[i * s->classes];
+    wanted[i] = s->targets[i];
+  }
+  double result = how(s->count, given, wanted);
+  free(given);
+  free(wanted);
+  return result;
+}
+static double score_pearson(const scored *s) {
+  return correlate(s, metric_pearson);
+}
+static double score_spearman(const scored *s) {
+  return correlate(s, metric_spearman);
+}
+
+const named_metric named_metrics[] = {
+    {.name = "accuracy", .score = score_accuracy},
+    {.name = "f1", .score = score_f1},
+    {.name = "macro_f1", .score = score_macro_f1},
+    {.name = "mcc", .score = score_matthews},
+    {.name = "pearson", .need = METRIC_OF_TARGETS, .score = score_pearson},
+    {.name = "spearman", .need = METRIC_OF_TARGETS, .score = score_spearman},
+    {.name = "agreement", .need = METRIC_OF_REFERENCE, .score = score_agreement},
+    {.name = "calibration_error", .lower = true, .score = score_calibration_error},
+    {.name = "perplexity", .lower = true, .plain = true, .score = score_perplexity},
+    {0},
+};
+
+const named_metric *metric_find(const char *name) {
+  for (const named_metric *m = named_metrics; m->name; m++)
+    if (strcmp(m->name, name) == 0)
+      return m;
+  return NULL;
+}
+
+double metric_shown(const char *name, double score) {
+  const named_metric *m = metric_find(name);
+  return m && m->plain ? score : 100 * score;
 }

@@ -1,5 +1,6 @@
 #include "runtime/run/report.h"
 #include "runtime/run/chart.h"
+#include "runtime/run/metrics.h"
 #include "runtime/run/report_style.h"
 #include "runtime/run/series.h"
 #include "runtime/run/table.h"
@@ -64,7 +65,7 @@ static void score_row(FILE *to, const json_t *result) {
   fputs("<tr>", to);
   element(to, "td", text_of(result, "label"));
   json_object_foreach(json_object_get(result, "scores"), metric, score)
-      element_free(to, "td", memory_print("%.2f", 100 * json_number_value(score)));
+      element_free(to, "td", memory_print("%.2f", metric_shown(metric, json_number_value(score))));
   element_free(to, "td", table_count_text((int64_t)number_of(result, "parameters")));
   element_free(to, "td", memory_print("%.3g", number_of(result, "bytes") / 1e6));
   element_free(to, "td", memory_print("%.3g", number_of(result, "milliseconds_per_sample")));
@@ -89,7 +90,7 @@ static chart_bar bar_of(const json_t *result, const char *metric, bar_kind kind)
   switch (kind) {
   case BAR_SCORE:
     bar.value = number_of(json_object_get(result, "scores"), metric);
-    bar.text = memory_print("%.2f", 100 * bar.value);
+    bar.text = memory_print("%.2f", metric_shown(metric, bar.value));
     break;
   case BAR_SIZE:
     bar.value = number_of(result, "bytes") / 1e6;

@@ -1,6 +1,7 @@
 #include "runtime/run/summary.h"
 #include "runtime/data/file.h"
 #include "runtime/run/grid.h"
+#include "runtime/run/metrics.h"
 #include "runtime/run/table.h"
 #include <math.h>
 #include <stdlib.h>
@@ -147,11 +148,11 @@ static statistics statistics_of(const summary *s, const summary_row *row) {
 
 /* ---- the table ---- */
 
-static void set_score(text_grid *g, int at, int column, bool with_sign, double score) {
+static void set_score(text_grid *g, int at, int column, const char *metric, bool with_sign, double score) {
   if (isnan(score))
     grid_set(g, at, column, "-");
   else
-    grid_set(g, at, column, with_sign ? "%+.2f" : "%.2f", 100 * score);
+    grid_set(g, at, column, with_sign ? "%+.2f" : "%.2f", metric_shown(metric, score));
 }
 
 static void fill_row(text_grid *g, const summary *s, int at, const summary_row *row) {
@@ -161,9 +162,9 @@ static void fill_row(text_grid *g, const summary *s, int at, const summary_row *
   for (int i = 0; i < s->setting_count; i++)
     grid_set(g, at, column++, "%s", row->values[i]);
   for (int i = 0; i < s->seed_count; i++)
-    set_score(g, at, column++, row->difference, row->scores[i]);
-  set_score(g, at, column++, row->difference, t.mean);
-  set_score(g, at, column++, false, t.deviation);
+    set_score(g, at, column++, row->metric, row->difference, row->scores[i]);
+  set_score(g, at, column++, row->metric, row->difference, t.mean);
+  set_score(g, at, column++, row->metric, false, t.deviation);
   if (row->difference)
     return;
   char *count = table_count_text(row->parameters);

@@ -12,8 +12,9 @@ typedef struct table_row {
   double milliseconds; /* a sample */
 } table_row;
 
-/* `reference`: the row that the others are compared with, -1: none. Bold heads with `colour`. */
-void table_print(FILE *to, bool colour, const char *title, int metric_count, const char *const *metrics, int row_count,
+/* `names`: of the metrics. `reference`: the row that the others are compared with, -1: none. Bold heads with `colour`.
+ */
+void table_print(FILE *to, bool colour, const char *title, int metric_count, const char *const *names, int row_count,
                  const table_row *rows, int reference);
 
 /* "13.6 k", "4.39 M". The caller frees it. */

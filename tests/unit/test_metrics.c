@@ -85,15 +85,48 @@ static void edges(void **state) {
   const double same[3] = {1, 1, 1}, up[3] = {1, 2, 9};
   assert_true(metric_pearson(3, same, up) == 0);
   assert_true(fabs(metric_spearman(3, up, up) - 1) < 1e-12);
-  assert_non_null(class_metric_find("macro_f1"));
-  assert_null(class_metric_find("accurracy"));
+  assert_non_null(metric_find("macro_f1"));
+  assert_null(metric_find("accurracy"));
+}
+
+/* Two bins: 4 rows of confidence 0.75 with 2 right, 1 row of 0.5 that is wrong (the first of equals counts). */
+static void of_logits(void **state) {
+  (void)state;
+  const float sure = logf(3), outputs[] = {sure, 0, sure, 0, 0, sure, 0, sure, 0, 0};
+  const int32_t labels[] = {0, 1, 1, 0, 1};
+  double expected = (4 * fabs(0.5 - 0.75) + 1 * fabs(0 - 0.5)) / 5;
+  assert_true(fabs(metric_calibration_error(5, 2, outputs, labels) - expected) < 1e-7);
+  double loss = -(2 * log(0.75) + 2 * log(0.25) + log(0.5)) / 5;
+  assert_true(fabs(metric_perplexity(5, 2, outputs, labels) - exp(loss)) < 1e-6);
+  const float large[] = {1000, 0, 0, 0, 0};
+  const int32_t first = 0;
+  assert_true(fabs(metric_perplexity(1, 5, large, &first) - 1) < 1e-12);
+  assert_true(metric_calibration_error(1, 5, large, &first) < 1e-12);
+}
+
+static void by_name(void **state) {
+  (void)state;
+  const float outputs[] = {3, 0, 1, 0, 2, 5}, targets[] = {30, 10, 20};
+  const int32_t predictions[] = {0, 0, 1}, labels[] = {0, 1, 1}, reference[] = {0, 0, 0};
+  const scored s = {.count = 3,
+                    .classes = 2,
+                    .outputs = outputs,
+                    .predictions = predictions,
+                    .labels = labels,
+                    .targets = targets,
+                    .reference = reference};
+  assert_true(fabs(metric_find("accuracy")->score(&s) - 2 / 3.0) < 1e-12);
+  assert_true(fabs(metric_find("agreement")->score(&s) - 2 / 3.0) < 1e-12);
+  assert_true(fabs(metric_find("pearson")->score(&s) - 1) < 1e-12); /* of the first output */
+  assert_true(fabs(metric_find("spearman")->score(&s) - 1) < 1e-12);
+  assert_true(metric_shown("accuracy", 0.5) == 50 && metric_shown("perplexity", 7) == 7);
+  assert_true(metric_shown("unknown", 0.5) == 50);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(agrees_on_classes),
-      cmocka_unit_test(agrees_on_scores),
-      cmocka_unit_test(edges),
+      cmocka_unit_test(agrees_on_classes), cmocka_unit_test(agrees_on_scores), cmocka_unit_test(edges),
+      cmocka_unit_test(of_logits),         cmocka_unit_test(by_name),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

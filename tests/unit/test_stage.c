@@ -338,8 +338,10 @@ static void predicts_in_the_sets_order(void **state) {
   assert_int_equal(got.classes, 2);
   for (int i = 0; i < ROWS; i++)
     assert_int_equal(got.predictions[i], 1 + i % 4 < 2.5);
+  for (int i = 0; i < ROWS; i++)
+    assert_int_equal(got.outputs[2 * i + 1] > got.outputs[2 * i], got.predictions[i]);
   assert_true(got.milliseconds >= 0);
-  free(got.predictions);
+  evaluation_result_free(&got);
   close_fixture(&x);
 }
 
