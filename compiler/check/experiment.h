@@ -69,7 +69,8 @@ struct stage_record {
   expression *objective, *optimizer; /* overridden */
   const loaded_file *objective_file, *optimizer_file;
   const declaration *objective_declaration, *optimizer_declaration;
-  graph *joint; /* built when loading; NULL after it was handed out */
+  accumulation parts; /* built when loading, with accumulate */
+  graph *joint;       /* built when loading; NULL after it was handed out */
 };
 
 typedef struct name_list {
@@ -122,6 +123,9 @@ void report_unknown(diagnostics *d, span where, const char *what, const char *na
 
 /* What the file or the command line says for a setting; NULL when neither does (experiment.c). */
 expression *stage_setting_value(program *p, experiment *x, const item *what, const char *name);
+void stage_read_accumulate(program *p, experiment *x, stage_record *s);
+/* Cuts the stage's step into parts; an error when that cannot be done. */
+void stage_cut(program *p, stage_record *s);
 void stage_read_frozen(program *p, experiment *x, stage_record *s);
 void stage_read_validation(program *p, experiment *x, stage_record *s);
 /* Whether `freeze` names the parameter. */

@@ -8,6 +8,8 @@ static void build_stages(program *p) {
   for (int i = 0; i < x->stage_count; i++) {
     x->stages[i]->joint = stage_elaborate(p, x->stages[i], GRAPH_JOINT);
     complete = complete && x->stages[i]->joint;
+    if (x->stages[i]->joint && x->stages[i]->about.accumulate > 1)
+      stage_cut(p, x->stages[i]);
   }
   if (complete && x->stage_count > 0)
     experiment_warn(p);
@@ -85,6 +87,11 @@ int program_export_count(const program *p) {
 
 int program_export_at(const program *p, int index) {
   return p->experiment->exports[index];
+}
+
+const accumulation *program_stage_parts(const program *p, int stage) {
+  const stage_record *s = p->experiment->stages[stage];
+  return s->parts.part ? &s->parts : NULL;
 }
 
 graph *program_stage_graph(program *p, int stage, graph_extent extent, diagnostics *d) {

@@ -7,6 +7,7 @@
 #ifndef RETORT_PROGRAM_H
 #define RETORT_PROGRAM_H
 
+#include "compiler/grad/accumulate.h"
 #include "compiler/graph/graph.h"
 #include "compiler/source/ast.h"
 #include "compiler/source/diagnostic.h"
@@ -106,6 +107,7 @@ typedef struct program_stage {
   double epochs;                     /* 0 when steps are given */
   int64_t steps;                     /* 0 when epochs are given */
   int batch;
+  int accumulate;          /* parts that a batch is computed in; 1: as a whole */
   int64_t seed;            /* 0: the run's */
   int validate_data;       /* index of the set that is measured while it runs; -1: none */
   int64_t validate_every;  /* steps; 0: an epoch */
@@ -163,6 +165,9 @@ int program_export_at(const program *p, int index); /* a model's index */
  * optimizer's), "step" f32 (from 1), "steps", "epoch" f32, "key" i64[2] (seed, step). Outputs: "loss", "loss.TERM"
  * each; updates of what is trained. NULL after an error. */
 graph *program_stage_graph(program *p, int stage, graph_extent extent, diagnostics *d);
+
+/* The graphs of a stage whose batches are computed in parts; NULL when they are not. Names are the stage's. */
+const accumulation *program_stage_parts(const program *p, int stage);
 
 /* A model's function for inference: `training` is false, weights are INPUT_WEIGHT; the output is called "result" (with
  * taps: also "tap.PATH"). Inputs are the function's tensor parameters by name, and NAME.lengths of ragged ones. */

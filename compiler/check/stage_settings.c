@@ -4,6 +4,36 @@
 #include <fnmatch.h>
 #include <string.h>
 
+/* ---- accumulate ---- */
+
+void stage_read_accumulate(program *p, experiment *x, stage_record *s) {
+  const expression *from = stage_setting_value(p, x, s->syntax, "accumulate");
+  int64_t count = experiment_positive_int(p, x, from, "accumulate", 1);
+  s->about.accumulate = count <= s->about.batch ? (int)count : 1;
+  if (count > s->about.batch)
+    diagnostic_error(p->elaborator->diagnostics, from->where, "a batch of %d rows cannot be computed in %lld parts",
+                     s->about.batch, (long long)count);
+}
+
+void stage_cut(program *p, stage_record *s) {
+  elaborator *e = p->elaborator;
+  diagnostics *d = e->diagnostics;
+  if (s->about.term_count == 0) {
+    diagnostic_error(d, s->syntax->name_where, "stage '%s' has no loss whose gradients could be accumulated",
+                     s->about.name);
+    return;
+  }
+  e->diagnostics = diagnostics_create(p->arena); /* what there is to say of the stage is said */
+  const graph *joint = stage_elaborate(p, s, GRAPH_GRADIENTS);
+  e->diagnostics = d;
+  accumulation_problem problem = {0};
+  if (!joint || accumulate(joint, &s->parts, &problem))
+    return;
+  diagnostic *error =
+      diagnostic_error(d, problem.at->where.file ? problem.at->where : s->syntax->name_where, "%s", problem.message);
+  diagnostic_note(error, s->syntax->name_where, "stage '%s' accumulates gradients", s->about.name);
+}
+
 /* ---- freeze ---- */
 
 static void add_pattern(program *p, stage_record *s, const expression *from, const value *v) {

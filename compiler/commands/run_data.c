@@ -23,7 +23,7 @@ static weight_initial initial_of(initial_kind kind) {
   return WEIGHT_ZEROS;
 }
 
-static retort_dtype dtype_of(dtype d) {
+retort_dtype run_dtype(dtype d) {
   switch (d) {
   case DTYPE_BOOL:
     return RETORT_BOOL;
@@ -43,7 +43,7 @@ weight_set *run_make_weights(const model_parameter *parameters, int count, uint6
     const model_parameter *p = &parameters[i];
     descriptions[i] = (weight){.path = p->path,
                                .input = p->input,
-                               .dtype = dtype_of(p->dtype),
+                               .dtype = run_dtype(p->dtype),
                                .rank = p->rank,
                                .initial = initial_of(p->initial),
                                .a = p->initial_a,

@@ -47,7 +47,8 @@ typedef struct stage_context {
   int index;
   int set_count;
   int changed_count;
-  weight_set **sets;      /* students, fits, the optimizer's states, teachers */
+  weight_set **sets; /* students, fits, the optimizer's states, teachers */
+  stage_parts parts;
   validation *validation; /* NULL: nothing is measured */
 } stage_context;
 
@@ -150,6 +151,7 @@ static int run_compiled(stage_context *c, const callable *step, failure *f) {
   stage work = {.name = s->name,
                 .title = title.data,
                 .step = *step,
+                .parts = c->parts,
                 .set_count = c->set_count,
                 .changed_count = c->changed_count,
                 .sets = c->sets,
@@ -180,16 +182,56 @@ static int run_compiled(stage_context *c, const callable *step, failure *f) {
   return status;
 }
 
+/* ---- batches that are computed in parts ---- */
+
+/* The states that hold a stage's sums: by the inputs of its graphs that no other set has. */
+static weight_set *make_sums(const stage_context *c, const accumulation *parts) {
+  const graph *const graphs[] = {parts->part, parts->totals};
+  weight *all = memory_allocate((size_t)parts->part->node_count, sizeof *all);
+  int count = 0;
+  for (int g = 0; g < 2 && graphs[g]; g++)
+    for (int i = 0; i < graphs[g]->node_count; i++) {
+      const node *n = graphs[g]->nodes[i];
+      const char *name = n->op == OP_input ? n->attributes.input.name : NULL;
+      bool known = !name || n->attributes.input.kind != INPUT_STATE;
+      for (int k = 0; k < c->set_count && !known; k++)
+        known = weight_set_find(c->sets[k], name);
+      for (int k = 0; k < count && !known; k++)
+        known = strcmp(all[k].input, name) == 0;
+      if (known)
+        continue;
+      all[count] = (weight){.path = name, .input = name, .dtype = run_dtype(n->dtype), .rank = n->shape.rank};
+      for (int k = 0; k < n->shape.rank; k++)
+        dim_is_constant(n->shape.dims[k], &all[count].sizes[k]);
+      count++;
+    }
+  weight_set *sums = weight_set_create(count, all);
+  free(all);
+  return sums;
+}
+
+/* Compiles what a stage in parts needs beside its step; *compiled: to be destroyed. */
+static bool begin_parts(stage_context *c, const accumulation *parts, executable *compiled[2], failure *f) {
+  c->parts.count = c->about->accumulate;
+  c->parts.sums = make_sums(c, parts);
+  c->sets[c->set_count++] = c->parts.sums;
+  compiled[0] = run_compile(c->run, parts->finish, &c->parts.finish, f);
+  if (compiled[0] && parts->totals)
+    compiled[1] = run_compile(c->run, parts->totals, &c->parts.totals, f);
+  return !f->text;
+}
+
 int run_one_stage(run_state *r, int index, failure *f) {
   const program_stage *s = program_stage_at(r->program, index);
   int students = s->student_count, teachers = s->teacher_count;
   stage_context c = {.run = r, .about = s, .index = index, .set_count = students + 2 + teachers};
   callable step;
-  executable *e = run_compile(r, r->stages[index], &step, f);
+  const accumulation *parts = program_stage_parts(r->program, index);
+  executable *e = run_compile(r, parts ? parts->part : r->stages[index], &step, f), *more[2] = {0};
   if (!e)
     return STATUS_INTERNAL;
   c.changed_count = s->teachers_change ? c.set_count : students + 2;
-  c.sets = memory_allocate((size_t)c.set_count, sizeof *c.sets);
+  c.sets = memory_allocate((size_t)c.set_count + 1, sizeof *c.sets); /* and the sums */
   for (int i = 0; i < students; i++)
     c.sets[i] = r->models[s->students[i]];
   c.sets[students] = run_make_weights(s->fit, s->fit_count, r->options->seed);
@@ -197,12 +239,16 @@ int run_one_stage(run_state *r, int index, failure *f) {
   for (int i = 0; i < teachers; i++)
     c.sets[students + 2 + i] = r->models[s->teachers[i]];
   c.validation = validation_begin(r, s, f);
-  int status = f->text ? STATUS_INTERNAL : run_compiled(&c, &step, f);
+  bool good = !f->text && (!parts || begin_parts(&c, parts, more, f));
+  int status = good ? run_compiled(&c, &step, f) : STATUS_INTERNAL;
   validation_free(c.validation);
   weight_set_free(c.sets[students]);
   weight_set_free(c.sets[students + 1]);
+  weight_set_free(c.parts.sums);
   free(c.sets);
   executable_destroy(e);
+  executable_destroy(more[0]);
+  executable_destroy(more[1]);
   return status;
 }
 

@@ -98,6 +98,7 @@ bool run_check_fields(const dataset *data, const graph *g, int64_t classes, fail
 weight_set *run_make_weights(const model_parameter *parameters, int count, uint64_t seed);
 /* The classes of a set's labels. */
 const class_list *run_classes(const run_state *r, int data);
+retort_dtype run_dtype(dtype d);
 void run_free_data(run_state *r);
 
 /* ---- run_stage.c; each returns a status of command.h ---- */

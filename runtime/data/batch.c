@@ -67,24 +67,42 @@ static void fill_row(batcher *b, int64_t i) {
   b->batch.class_weights[i] = d->class_weights ? d->class_weights[d->labels[row]] : 1;
 }
 
-const batch *batcher_fill(batcher *b, int64_t step) {
-  int64_t per_epoch = batcher_per_epoch(b), epoch = step / per_epoch, first = step % per_epoch * b->size;
+static int64_t length_of(const dataset *d, int64_t row) {
+  return d->starts[row + 1] - d->starts[row];
+}
+
+/* Where the rows of a step's batch begin in `order`, which is made for its epoch. */
+static int64_t find_first(batcher *b, int64_t step) {
+  int64_t per_epoch = batcher_per_epoch(b), epoch = step / per_epoch;
   if (b->shuffled && epoch != b->epoch) {
     shuffle_rows(b->order, b->data->count, b->seed, epoch, SHUFFLE_EPOCH);
     b->epoch = epoch;
   }
+  return step % per_epoch * b->size;
+}
+
+int64_t batcher_rows(const batcher *b, int64_t step) {
+  int64_t left = b->data->count - step % batcher_per_epoch(b) * b->size;
+  return left < b->size ? left : b->size;
+}
+
+const batch *batcher_fill_part(batcher *b, int64_t step, int64_t first, int64_t count) {
+  const int64_t *whole = b->order + find_first(b, step);
   batch *to = &b->batch;
-  to->rows = b->data->count - first < b->size ? b->data->count - first : b->size;
-  to->indices = b->order + first;
+  to->rows = count;
+  to->indices = whole + first;
   to->width = b->width;
-  for (int64_t i = 0; i < to->rows; i++) {
-    int64_t row = to->indices[i];
-    to->lengths[i] = (int32_t)(b->data->starts[row + 1] - b->data->starts[row]);
-    if (to->lengths[i] > to->width)
-      to->width = to->lengths[i];
-  }
+  for (int64_t i = 0; i < batcher_rows(b, step); i++)
+    if (length_of(b->data, whole[i]) > to->width)
+      to->width = length_of(b->data, whole[i]);
+  for (int64_t i = 0; i < count; i++)
+    to->lengths[i] = (int32_t)length_of(b->data, to->indices[i]);
   reserve(b, to->rows * to->width);
-  for (int64_t i = 0; i < to->rows; i++)
+  for (int64_t i = 0; i < count; i++)
     fill_row(b, i);
   return to;
+}
+
+const batch *batcher_fill(batcher *b, int64_t step) {
+  return batcher_fill_part(b, step, 0, batcher_rows(b, step));
 }

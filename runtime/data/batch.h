@@ -25,5 +25,8 @@ void batcher_free(batcher *b);
 int64_t batcher_per_epoch(const batcher *b); /* batches; the last, smaller one counts */
 /* The batch of a step (from 0, running on over the epochs); valid until the next call. */
 const batch *batcher_fill(batcher *b, int64_t step);
+/* Rows first … first + count - 1 of that batch, as wide as the whole of it. */
+const batch *batcher_fill_part(batcher *b, int64_t step, int64_t first, int64_t count);
+int64_t batcher_rows(const batcher *b, int64_t step); /* of the batch */
 
 #endif

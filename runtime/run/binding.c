@@ -162,6 +162,11 @@ int64_t binding_width(const binding *b) {
 /* A dimension that an input has alone is bound by the batch; every other size must then agree with it. */
 static bool bind_dims(binding *b, const batch *data, failure *f) {
   const retort_signature *s = b->function.signature;
+  for (int i = 0; s->dim_names && i < s->dim_count; i++) /* sizes may be used where no field is read */
+    if (strcmp(s->dim_names[i], "B") == 0)
+      b->dims[i] = data->rows;
+    else if (strcmp(s->dim_names[i], "T") == 0)
+      b->dims[i] = data->width;
   for (int pass = 0; pass < 2; pass++)
     for (int i = 0; i < s->input_count; i++) {
       const retort_tensor *t = &s->inputs[i];
@@ -240,7 +245,7 @@ bool binding_call(binding *b, const batch *data, const step_values *values, fail
   b->steps = (float)values->steps;
   b->epoch = (float)values->epoch;
   b->key[0] = (int64_t)values->seed;
-  b->key[1] = values->step;
+  b->key[1] = values->step | values->part << 32;
   for (int i = 0; i < s->input_count; i++)
     b->inputs[i] = input_data(b, field_by_name(s->inputs[i].name), data);
   reserve_outputs(b);

@@ -30,6 +30,7 @@ typedef struct step_values {
   int64_t step, steps; /* step from 1 */
   uint64_t seed;
   double epoch; /* epochs done before this step */
+  int64_t part; /* of the batch, from 0: each draws its own random numbers */
 } step_values;
 
 bool binding_call(binding *b, const batch *data, const step_values *values, failure *f);

@@ -14,7 +14,7 @@ int64_t stage_steps(double epochs, int64_t rows, int64_t batch_rows) {
 
 typedef struct running {
   const stage *stage;
-  binding *binding;
+  binding *binding, *totals, *finish; /* totals, finish: of parts, or NULL */
   batcher *batches;
   weight_set **snapshot;
   int64_t snapshot_step; /* steps done when it was made */
@@ -76,10 +76,37 @@ static step_values values_of(const running *r, int64_t step) {
                        .epoch = (double)(step - 1) / (double)batcher_per_epoch(r->batches)};
 }
 
-static bool do_step(running *r, int64_t step, const batch **data, failure *f) {
-  *data = batcher_fill(r->batches, step - 1);
+/* The batch's losses are the sums of its parts'. */
+static bool do_parts(running *r, int64_t step, step_values values, failure *f) {
+  const stage *s = r->stage;
+  int64_t rows = batcher_rows(r->batches, step - 1), size = (s->batch + s->parts.count - 1) / s->parts.count;
+  double loss = 0;
+  double *terms = memory_allocate((size_t)s->term_count, sizeof *terms);
+  weight_set_clear(s->parts.sums);
+  bool good = true;
+  const batch *data = NULL;
+  for (int pass = r->totals ? 0 : 1; pass < 2; pass++)
+    for (int64_t first = 0; first < rows && good; first += size) {
+      values.part = first / size;
+      data = batcher_fill_part(r->batches, step - 1, first, rows - first < size ? rows - first : size);
+      good = binding_call(pass == 0 ? r->totals : r->binding, data, &values, f) && (pass == 0 || read_losses(r, f));
+      loss += good && pass == 1 ? r->loss : 0;
+      for (int i = 0; i < s->term_count && good && pass == 1; i++)
+        terms[i] += r->terms[i];
+    }
+  values.part = 0;
+  good = good && binding_call(r->finish, data, &values, f);
+  r->loss = loss;
+  memcpy(r->terms, terms, (size_t)s->term_count * sizeof *terms);
+  free(terms);
+  return good;
+}
+
+static bool do_step(running *r, int64_t step, failure *f) {
   step_values values = values_of(r, step);
-  return binding_call(r->binding, *data, &values, f) && read_losses(r, f);
+  if (r->finish)
+    return do_parts(r, step, values, f);
+  return binding_call(r->binding, batcher_fill(r->batches, step - 1), &values, f) && read_losses(r, f);
 }
 
 /* The first term that is no number: its name and value. False when all are numbers. */
@@ -120,22 +147,20 @@ static void log_step(const running *r, int64_t step) {
 
 /* From the snapshot on, the first step with a loss or a weight afterwards that is no number. */
 static int64_t find_bad_step(running *r, int64_t last, failure *f) {
-  const batch *data;
   restore_snapshot(r);
   for (int64_t step = r->snapshot_step + 1; step < last; step++) {
     stage_failure unused;
-    if (!do_step(r, step, &data, f) || find_bad_term(r, &unused) || !weights_finite(r))
+    if (!do_step(r, step, f) || find_bad_term(r, &unused) || !weights_finite(r))
       return step;
   }
   return last;
 }
 
 static bool go_to(running *r, int64_t done, failure *f) {
-  const batch *data;
   bool good = true;
   restore_snapshot(r);
   for (int64_t step = r->snapshot_step + 1; step <= done && good; step++)
-    good = do_step(r, step, &data, f);
+    good = do_step(r, step, f);
   return good;
 }
 
@@ -195,17 +220,16 @@ static stage_result run_steps(running *r, int64_t *done, failure *f) {
   for (int64_t step = s->start + 1; step <= s->steps; step++) {
     if (interrupt_requested())
       return STAGE_INTERRUPTED;
-    const batch *data;
     if ((step - 1) % SNAPSHOT_STEPS == 0 && weights_finite(r))
       take_snapshot(r, step - 1);
-    if (!do_step(r, step, &data, f))
+    if (!do_step(r, step, f))
       return STAGE_FAILED;
     log_step(r, step);
     stage_failure what;
     if (find_bad_term(r, &what))
       return report_failure(r, step, done, f);
     *done = step;
-    progress_step(s->progress, step, data->rows, r->loss, r->terms);
+    progress_step(s->progress, step, batcher_rows(r->batches, step - 1), r->loss, r->terms);
     bool stop = false;
     if (!validate(r, step, &stop, f))
       return STAGE_FAILED;
@@ -216,12 +240,29 @@ static stage_result run_steps(running *r, int64_t *done, failure *f) {
   return STAGE_DONE;
 }
 
+static bool bind(running *r, failure *f) {
+  const stage *s = r->stage;
+  r->binding = binding_create(&s->step, s->set_count, s->sets, s->threads, f);
+  if (r->binding && s->parts.count > 1 && s->parts.totals.signature)
+    r->totals = binding_create(&s->parts.totals, s->set_count, s->sets, s->threads, f);
+  if (!f->text && s->parts.count > 1)
+    r->finish = binding_create(&s->parts.finish, s->set_count, s->sets, s->threads, f);
+  return !f->text;
+}
+
+static void unbind(running *r) {
+  binding_free(r->binding);
+  binding_free(r->totals);
+  binding_free(r->finish);
+}
+
 stage_result stage_run(const stage *s, stage_report *report, failure *f) {
   *report = (stage_report){.steps = s->start};
   running r = {.stage = s};
-  r.binding = binding_create(&s->step, s->set_count, s->sets, s->threads, f);
-  if (!r.binding)
+  if (!bind(&r, f)) {
+    unbind(&r);
     return STAGE_FAILED;
+  }
   r.batches = batcher_create(s->data, s->batch, binding_width(r.binding), true, s->seed);
   r.terms = memory_allocate((size_t)s->term_count, sizeof *r.terms);
   r.snapshot = memory_allocate((size_t)s->changed_count, sizeof *r.snapshot);
@@ -249,6 +290,6 @@ stage_result stage_run(const stage *s, stage_report *report, failure *f) {
   free(r.terms);
   free(names);
   batcher_free(r.batches);
-  binding_free(r.binding);
+  unbind(&r);
   return result;
 }

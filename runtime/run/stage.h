@@ -18,9 +18,18 @@ typedef struct stage_failure {
   step_values values;
 } stage_failure;
 
+/* For batches that are computed in parts (compiler/grad/accumulate.h): the stage's step is that of a part. */
+typedef struct stage_parts {
+  int64_t count;   /* 0 or 1: the batch is computed as a whole */
+  callable totals; /* signature NULL: there are none */
+  callable finish;
+  weight_set *sums; /* totals and gradients; among the stage's sets too */
+} stage_parts;
+
 typedef struct stage {
   const char *name, *title;
-  callable step;     /* outputs "loss" and the terms'; f32 scalars */
+  callable step; /* outputs "loss" and the terms'; f32 scalars */
+  stage_parts parts;
   int set_count;     /* where weights and states are found */
   int changed_count; /* the first of them: those that the step changes */
   weight_set **sets;

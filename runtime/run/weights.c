@@ -134,6 +134,11 @@ size_t weight_set_bytes(const weight_set *set) {
   return total;
 }
 
+void weight_set_clear(weight_set *set) {
+  for (int i = 0; i < set->count; i++)
+    memset(set->items[i].data, 0, (size_t)weight_count(&set->items[i]) * retort_dtype_size(set->items[i].dtype));
+}
+
 void weight_set_copy(weight_set *to, const weight_set *from) {
   for (int i = 0; i < to->count; i++)
     memcpy(to->items[i].data, from->items[i].data,

@@ -34,6 +34,7 @@ void weight_set_initialize(weight_set *set, uint64_t seed);
 weight *weight_set_find(const weight_set *set, const char *input);
 int64_t weight_set_elements(const weight_set *set);
 size_t weight_set_bytes(const weight_set *set);
+void weight_set_clear(weight_set *set);                       /* all values 0 */
 void weight_set_copy(weight_set *to, const weight_set *from); /* values; both of equal descriptions */
 
 /* ---- files (weights_file.c) ---- */

@@ -191,7 +191,7 @@ test_disk_full_of_checkpoints() {
 # The best weights so far, and how long nothing was better, survive too.
 test_goes_on_choosing_the_best() {
   make_long_task
-  sed -i 's/adam(lr: 1e-2) }/adam(lr: 3e-2)  validate dev every 50  keep best f1 on dev  patience 60 }/' task.rt
+  sed -i 's/adam(lr: 1e-2) }/adam(lr: 3e-2)  validate dev every 50  keep best f1 on dev  patience 60  accumulate 3 }/' task.rt
   expect 0 "$RETORT" run task.rt --threads 1 --out whole
   expect_text whole/metrics.jsonl '"kept":' '"validate":"student","on":"dev","scores":{"f1":'
   tries=0

@@ -48,3 +48,37 @@ test_frozen_parameters_stay() {
   expect_different a b
   expect 1 "$RETORT" run task.rt --set 'stage.learn.freeze="nothing.*"'
 }
+
+# A batch in parts gives the losses of the whole, step by step: means over rows, over real tokens, over pairs of them;
+# with a last batch that is smaller, and parts that are not equal.
+test_parts_are_the_whole_batch() {
+  make_task
+  cat >parts.rt <<'RT'
+use bert, tinybert, losses, optimizers
+experiment parts {
+  data train = tsv("train.tsv", text: 0, label: 1, classes: 2) |> wordpiece("vocab.txt", length: 16)
+  model teacher = bert_classifier(vocabulary: 13, layers: 2, hidden: 32, heads: 2, ff: 64, drop: 0.0)
+  model student = bert_classifier(vocabulary: 13, layers: 1, hidden: 16, heads: 2, ff: 32, drop: 0.0)
+  stage labels { train teacher with classify  epochs 2  batch 28  optimizer sgd(lr: 0.5, momentum: 0.9) }
+  stage hidden { distill teacher -> student with tinybert_intermediate  epochs 2  batch 28  optimizer sgd(lr: 0.1) }
+  stage soft { distill teacher -> student with soft_labels(temperature: 2)  epochs 2  batch 28  optimizer adam(lr: 1e-3) }
+  export student
+}
+RT
+  expect 0 "$RETORT" run parts.rt --threads 1 --out whole
+  for count in 3 4 28; do
+    expect 0 "$RETORT" run parts.rt --threads 1 --out in$count --set stage.labels.accumulate=$count \
+      --set stage.hidden.accumulate=$count --set stage.soft.accumulate=$count
+    for run in whole in$count; do
+      sed 's/[^0-9.e+-]\+/ /g; s/ [e.+-]* / /g' $run/metrics.jsonl | sed 's/ e / /g' >$run.numbers
+    done
+    paste -d ' ' whole.numbers in$count.numbers | awk '
+      { if (NF % 2) { print "other lines: " $0; exit 1 }
+        for (i = 1; i <= NF / 2; i++) {
+          d = $i - $(i + NF / 2); if (d < 0) d = -d; m = $i < 0 ? -$i : $i
+          if (d > 2e-4 * m + 1e-6) { print NR ": " $0; bad = 1 }
+        } }
+      END { exit bad || NR != 54 }' || fail_test "$count parts give something else ($(wc -l <whole.numbers) steps)"
+  done
+  expect_different whole/student/model.safetensors in3/student/model.safetensors # sums are rounded in another order
+}
