@@ -23,6 +23,8 @@ distill teacher -> STUDENT with labels_by_epoch
 distill teacher -> STUDENT with balanced_labels
 distill teacher -> STUDENT with hidden_layers(map: last_layers)
 distill teacher -> STUDENT with weighted_hidden_layers
+distill teacher -> STUDENT with weighted_hidden_layers(distance: cosine)
+distill teacher -> STUDENT with weighted_maps(distance: neuron_selectivity)
 distill teacher -> STUDENT with pkd(map: inner_layers)
 distill teacher -> STUDENT with distilbert
 distill teacher -> STUDENT with minilm
@@ -42,11 +44,11 @@ distill teacher -> STUDENT with factors
 distill teacher -> STUDENT with paraphrased_factors
 distill teacher -> STUDENT with boundaries
 distill teacher -> STUDENT with relations
-distill teacher -> STUDENT with similarity
+distill teacher -> STUDENT with similarity(vectors: logits_output)
 distill teacher -> STUDENT with correlation
 distill teacher -> STUDENT with correlation_by_gram
 distill teacher -> STUDENT with correlation_of_neighbours
-distill teacher -> STUDENT with probabilities(vectors: logits_output)
+distill teacher -> STUDENT with probabilities
 distill teacher -> STUDENT with contrastive(rows: 240, width: 16, negatives: 20)
 distill teacher, second -> STUDENT with mean_of_teachers(labels: 0.5)
 distill teacher, second -> STUDENT with weighted_teachers(weights: [1, 3])

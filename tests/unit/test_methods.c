@@ -76,7 +76,7 @@ static const char source[] =
     "  let t = [data(3, 4, 0.3), data(3, 4, 0.4), data(3, 4, 0.5)]\n"
     "  let all_equal = 0.0\n"
     "  for i in 0 .. 2 { for j in 0 .. 3 { all_equal = all_equal + mse(s[i], t[j]) / 6 } }\n"
-    "  return off(weighted_layers_mse(s, t, data(2, 3, 0.0) * 0), all_equal)\n"
+    "  return off(weighted_layers(s, t, data(2, 3, 0.0) * 0), all_equal)\n"
     "}\n"
     "function epochs() = off(by_epoch(f32(0), [3, 2, 1]), 3) + off(by_epoch(f32(1.5), [3, 2, 1]), 2) + "
     "off(by_epoch(f32(9), [3, 2, 1]), 1)\n"
