@@ -28,7 +28,7 @@ const char report_style[] =
     "var(--edge); }\n"
     "th { font-weight: 600; color: var(--soft); }\n"
     "th:first-child, td:first-child { text-align: left; }\n"
-    ".cards { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); }\n"
+    ".cards { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 17rem), 1fr)); }\n"
     ".card { margin: 0; padding: 1rem; background: var(--card); border: 1px solid var(--edge); border-radius: 6px; }\n"
     ".stages { grid-template-columns: repeat(auto-fill, minmax(min(100%, 28rem), 1fr)); }\n"
     "figure.bars { margin: 0; }\n"

@@ -71,6 +71,28 @@ test_experiment_after_a_kill() {
   expect_same a b
 }
 
+# Asked to end, it ends after a step, prints what is finished, and goes on later.
+test_experiment_interrupted() {
+  make_task
+  long="--threads 1 --set stage.learn.epochs=1 --set stage.imitate.epochs=2000 --out cut"
+  "$RETORT" experiment task.rt --seeds 2 $long >out 2>err &
+  process=$!
+  for i in $(seq 3000); do
+    grep -q "^imitate  epoch" err && break
+    sleep 0.02
+  done
+  kill -TERM $process
+  wait $process
+  status=$?
+  [ $status = 130 ] || fail_test "exit status $status"
+  expect_text err "0 of 2 runs are finished; the same command goes on from there"
+  [ -s out ] && fail_test "a table of nothing: $(cat out)"
+  # the same stages, but the second one from where it was
+  expect 0 "$RETORT" experiment task.rt --seeds 1 $long
+  expect_text out "seed 1"
+  [ "$(grep -c '"stage":"imitate"' cut/seed=1/metrics.jsonl)" = 30000 ] || fail_test "steps are missing"
+}
+
 # A distilled model beside its twin that learned from labels: the margin, seed by seed.
 test_experiment_shows_margins() {
   make_task
