@@ -245,7 +245,7 @@ static bool resume_without(run_state *r, failure *f) {
 
 /* The checkpoint is of no use for this run. */
 static bool start_again(run_state *r, failure *f) {
-  progress_say(r->progress, "%s; it starts from its beginning", f->text);
+  progress_say(r->progress, "%s is of another run or damaged; this one starts from its beginning", r->checkpoints);
   failure_free(f);
   *f = (failure){0};
   checkpoint_close(r->resumed);

@@ -87,6 +87,11 @@ test_experiment_interrupted() {
   [ $status = 130 ] || fail_test "exit status $status"
   expect_text err "0 of 2 runs are finished; the same command goes on from there"
   [ -s out ] && fail_test "a table of nothing: $(cat out)"
+  # of another setting: that checkpoint is of no use, and no error
+  cp -r cut other
+  expect 0 "$RETORT" experiment task.rt --seeds 1 $long --out other --set stage.imitate.epochs=1
+  expect_text err "other/seed=1.checkpoint is of another run or damaged; this one starts from its beginning"
+  [ "$(grep -c '"stage":"imitate"' other/seed=1/metrics.jsonl)" = 15 ] || fail_test "other steps than those asked for"
   # the same stages, but the second one from where it was
   expect 0 "$RETORT" experiment task.rt --seeds 1 $long
   expect_text out "seed 1"
