@@ -18,6 +18,7 @@ static const work works[] = {
     {.name = "infer-tiny4-1x128", .model = "tiny4", .rows = 1, .length = 128},
     {.name = "infer-base-1x128", .model = "base", .rows = 1, .length = 128},
     {.name = "compile-distill-small", .stage = "distill", .rows = 64, .length = 64, .compile = true},
+    {.name = "read-sst2", .text = true},
 };
 
 /* Runs the work in a child; false when it fails. */
@@ -82,13 +83,17 @@ int main(int count, char **arguments) {
     measurement m = {0};
     if (only && strcmp(only, works[i].name) != 0)
       continue;
+    if (works[i].text && !getenv("RETORT_DATA")) {
+      printf("%-24s skipped: RETORT_DATA is not set\n", works[i].name);
+      continue;
+    }
     if (!measure_apart(&works[i], &options, &m)) {
       fprintf(stderr, "%s: failed\n", works[i].name);
       good = false;
       continue;
     }
-    const char *unit = works[i].compile ? "s" : "ms";
-    printf("%-24s %9.3f %-2s  %7.1f MiB  (median of %d)\n", works[i].name, m.median, unit, m.peak_mib, m.runs);
+    const char *unit = works[i].text ? "MB/s" : works[i].compile ? "s" : "ms";
+    printf("%-24s %9.3f %-4s  %7.1f MiB  (median of %d)\n", works[i].name, m.median, unit, m.peak_mib, m.runs);
     fflush(stdout);
     json_array_append_new(results, json_pack("{s:s,s:s,s:f,s:i,s:f}", "name", works[i].name, "unit", unit, "value",
                                              m.median, "runs", m.runs, "peak_mib", m.peak_mib));

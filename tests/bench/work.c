@@ -159,5 +159,7 @@ static bool measure_compile(const work *w, const bench_options *options, measure
 }
 
 bool measure_work(const work *w, const bench_options *options, measurement *result) {
+  if (w->text)
+    return measure_text(options, result);
   return w->compile ? measure_compile(w, options, result) : measure_runs(w, options, result);
 }

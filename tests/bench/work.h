@@ -9,6 +9,7 @@ typedef struct work {
   const char *stage, *model; /* one of them; the other NULL */
   int rows, length;          /* of the batch */
   bool compile;              /* measure the way from source to running code instead, in seconds */
+  bool text;                 /* measure the reading of a set instead, in MB/s; needs RETORT_DATA */
 } work;
 
 typedef struct bench_options {
@@ -18,12 +19,13 @@ typedef struct bench_options {
 } bench_options;
 
 typedef struct measurement {
-  double median; /* ms a run; of compile: s */
+  double median; /* ms a run; of compile: s; of text: MB/s */
   double peak_mib;
   int runs;
 } measurement;
 
 /* False after printing what is wrong. */
 bool measure_work(const work *w, const bench_options *options, measurement *result);
+bool measure_text(const bench_options *options, measurement *result); /* text.c */
 
 #endif

@@ -1,0 +1,81 @@
+/* Reading a labelled set: bytes to token ids, on one core. The text is RETORT_DATA's sst2/train.tsv, repeated. */
+#include "runtime/data/dataset.h"
+#include "tests/bench/work.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { REPEATS = 20 };
+
+/* Of this process: what it takes a core, whatever else the machine does. */
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Its size in bytes; 0 after a failure. */
+static double write_repeated(const char *from, const char *to, failure *f) {
+  text_file text;
+  if (!text_file_open(from, ENCODING_UTF8, &text, f))
+    return 0;
+  FILE *file = fopen(to, "wb");
+  for (int i = 0; file && i < REPEATS; i++) {
+    fwrite(text.bytes, 1, text.size, file);
+    fputc('\n', file); /* the last line has none */
+  }
+  bool good = file && !ferror(file);
+  if (!file || fclose(file) != 0 || !good)
+    fail(f, "cannot write %s", to);
+  double size = REPEATS * (double)(text.size + 1);
+  text_file_close(&text);
+  return f->text ? 0 : size;
+}
+
+static int compare(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static bool measure(const char *path, const wordpiece *w, double megabytes, int runs, measurement *result, failure *f) {
+  record_source source = {.path = path, .format = RECORDS_TSV};
+  source.columns[RECORD_LABEL].number = 1;
+  source.columns[RECORD_PAIR].number = source.columns[RECORD_TARGET].number = -1;
+  const dataset_options options = {.source_count = 1, .sources = &source, .classes = 2, .length = 64};
+  double *rates = memory_allocate((size_t)runs, sizeof *rates);
+  for (int i = 0; i < runs && !f->text; i++) {
+    class_list classes = {0};
+    double began = now();
+    dataset *d = dataset_load(&options, w, &classes, f);
+    rates[i] = megabytes / (now() - began);
+    dataset_free(d);
+    class_list_free(&classes);
+  }
+  qsort(rates, (size_t)runs, sizeof *rates, compare);
+  result->median = rates[runs / 2];
+  result->runs = runs;
+  free(rates);
+  return !f->text;
+}
+
+bool measure_text(const bench_options *options, measurement *result) {
+  const char *data = getenv("RETORT_DATA");
+  failure f = {0};
+  char *from = memory_print("%s/sst2/train.tsv", data ? data : ""),
+       *to = memory_print("/tmp/retort-bench-%d", getpid());
+  char *vocabulary = memory_print("%s/bert-uncased/vocab.txt", data ? data : "");
+  wordpiece *w = wordpiece_load(vocabulary, true, &f);
+  double size = w ? write_repeated(from, to, &f) : 0;
+  bool good = size > 0 && measure(to, w, size / 1e6, options->runs, result, &f);
+  if (f.text)
+    fprintf(stderr, "%s\n", f.text);
+  unlink(to);
+  wordpiece_free(w);
+  free(vocabulary);
+  free(from);
+  free(to);
+  failure_free(&f);
+  return good;
+}
