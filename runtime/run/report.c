@@ -145,10 +145,11 @@ static void write_scores(FILE *to, const json_t *results) {
 static void stage_chart(FILE *to, stage_series *s) {
   double last = s->count ? s->steps[s->count - 1] : 0;
   int group = series_thin(s, POINTS_MAX);
-  int hidden = s->term_count == 2; /* one term: it is the loss */
+  bool losses = s->term_count > 0 && strcmp(s->terms[0].name, "loss") == 0;
+  int hidden = losses && s->term_count == 2; /* one term: it is the loss */
   chart_line *lines = memory_allocate((size_t)s->term_count, sizeof *lines);
   for (int i = hidden; i < s->term_count; i++)
-    lines[i - hidden] = (chart_line){.name = i == 0 ? "sum (weighted)" : s->terms[i].name,
+    lines[i - hidden] = (chart_line){.name = losses && i == 0 ? "sum (weighted)" : s->terms[i].name,
                                      .count = s->count,
                                      .x = s->steps,
                                      .y = s->terms[i].values};

@@ -36,18 +36,37 @@ static void need_term(stage_series *s, const char *name) {
     term->values[i] = NAN;
 }
 
-static void add_step(stage_series *s, const json_t *line) {
-  json_t *terms = json_object_get(line, "terms"), *value;
+/* `loss`: NULL for scores, which have no sum. */
+static void add_step(stage_series *s, const json_t *line, const json_t *loss, json_t *terms) {
   const char *name;
+  json_t *value;
   make_room(s);
-  need_term(s, "loss");
+  if (loss)
+    need_term(s, "loss");
   json_object_foreach(terms, name, value) need_term(s, name);
   s->steps[s->count] = json_number_value(json_object_get(line, "step"));
   for (int i = 0; i < s->term_count; i++) {
-    const json_t *number = i == 0 ? json_object_get(line, "loss") : json_object_get(terms, s->terms[i].name);
+    const json_t *number = loss && i == 0 ? loss : json_object_get(terms, s->terms[i].name);
     s->terms[i].values[s->count] = json_is_number(number) ? json_number_value(number) : NAN;
   }
   s->count++;
+}
+
+/* A line of a step, or of what was measured after one. */
+static void add_line(series *s, const json_t *line) {
+  const char *stage = json_string_value(json_object_get(line, "stage"));
+  const char *model = json_string_value(json_object_get(line, "validate"));
+  const char *set = json_string_value(json_object_get(line, "on"));
+  const json_t *loss = json_object_get(line, "loss");
+  if (!stage || !json_is_integer(json_object_get(line, "step")))
+    return;
+  if (loss)
+    add_step(find_stage(s, stage), line, loss, json_object_get(line, "terms"));
+  if (!model || !set)
+    return;
+  char *name = memory_print("%s: %s on %s", stage, model, set);
+  add_step(find_stage(s, name), line, NULL, json_object_get(line, "scores"));
+  free(name);
 }
 
 series series_read(const char *text, size_t size) {
@@ -56,9 +75,7 @@ series series_read(const char *text, size_t size) {
     const char *newline = memchr(text, '\n', (size_t)(end - text));
     size_t length = newline ? (size_t)(newline - text) : (size_t)(end - text);
     json_t *line = json_loadb(text, length, 0, NULL);
-    const char *stage = json_string_value(json_object_get(line, "stage"));
-    if (stage && json_is_integer(json_object_get(line, "step")))
-      add_step(find_stage(&s, stage), line);
+    add_line(&s, line);
     json_decref(line);
     text += length + (newline != NULL);
   }

@@ -1,4 +1,5 @@
-/* The values of each loss term over the steps of each stage, as a run's metrics.jsonl has them. */
+/* The values of each loss term over the steps of each stage, as a run's metrics.jsonl has them; and as series of their
+ * own, «STAGE: MODEL on SET», the scores that were measured meanwhile. */
 #ifndef RETORT_SERIES_H
 #define RETORT_SERIES_H
 #include "runtime/data/memory.h"
@@ -9,7 +10,7 @@ typedef struct stage_series {
   double *steps;
   int term_count;
   struct series_term {
-    char *name; /* the first one is "loss" */
+    char *name; /* the first one is "loss", where it is of losses */
     double *values;
   } * terms; /* NAN where a step has no finite value */
 } stage_series;
@@ -19,7 +20,7 @@ typedef struct series {
   stage_series *stages; /* in their order */
 } series;
 
-/* Lines that are none of a step are passed over. */
+/* Lines of other kinds are passed over. */
 series series_read(const char *text, size_t size);
 void series_free(series *s);
 /* `width` or fewer points of a stage: each the mean of as many neighbouring steps, which is returned. The points
