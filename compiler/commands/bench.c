@@ -26,6 +26,8 @@ static int print_help(void) {
       "  --of MODEL.FUNCTION   a model's function, for inference\n"
       "  --rows N              of the batch (default: the stage's; of a model 1)\n"
       "  --length N            of every row (default: the longest that the data can have, else 128)\n"
+      "  --mean N              of rows with lengths: random ones up to the longest, with about this mean\n"
+      "  --layout LAYOUT       of rows with lengths: padded (default), or packed, their tokens end to end\n"
       "  --threads N           threads (default: one a processor)\n"
       "  --runs N              medians of so many runs (default 21)\n"
       "  --json                everything as JSON\n"
@@ -158,7 +160,7 @@ int command_bench(int count, char **arguments) {
   if (wants_help(count, arguments))
     return print_help();
   bench_options o = {.profile = {.threads = default_threads(), .runs = 21}};
-  const char *threads = NULL, *rows = NULL, *length = NULL, *runs = NULL;
+  const char *threads = NULL, *rows = NULL, *length = NULL, *runs = NULL, *mean = NULL, *layout = NULL;
   const char **overrides = calloc((size_t)count, sizeof *overrides);
   o.without = calloc((size_t)count, sizeof *o.without);
   if (!overrides || !o.without)
@@ -168,6 +170,8 @@ int command_bench(int count, char **arguments) {
       {.name = "--of", .value = &o.of},
       {.name = "--rows", .value = &rows},
       {.name = "--length", .value = &length},
+      {.name = "--mean", .value = &mean},
+      {.name = "--layout", .value = &layout},
       {.name = "--threads", .value = &threads},
       {.name = "--runs", .value = &runs},
       {.name = "--json", .flag = &o.json},
@@ -181,6 +185,8 @@ int command_bench(int count, char **arguments) {
   if (options_read(count, arguments, options, &o.file) &&
       option_number("bench", "--rows", rows, 1, 1 << 20, &o.profile.rows) &&
       option_number("bench", "--length", length, 1, 1 << 20, &o.profile.length) &&
+      option_number("bench", "--mean", mean, 1, 1 << 20, &o.profile.mean) &&
+      layout_read("bench", layout, &o.profile.compile.switches.packed) &&
       option_number("bench", "--threads", threads, 1, 1024, &o.profile.threads) &&
       option_number("bench", "--runs", runs, 1, 100000, &o.profile.runs)) {
     arena *a = arena_create();

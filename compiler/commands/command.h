@@ -56,6 +56,9 @@ bool options_read_files(int count, char **arguments, const option *options, cons
 bool option_number(const char *of, const char *name, const char *word, int least, int most, int *value);
 /* OMP_NUM_THREADS, else one a processor. */
 int default_threads(void);
+/* Reads the word of --layout, `padded` or `packed`; NULL leaves *packed as it is. False after a message on stderr
+ * («retort show: …»). */
+bool layout_read(const char *of, const char *word, bool *packed);
 /* Whether `--help` or `-h` is among the words. */
 bool wants_help(int count, char **arguments);
 

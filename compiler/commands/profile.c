@@ -159,7 +159,8 @@ profile *profile_graph(const graph *g, const profile_options *options, const cha
   /* The same once more, for what the object does not say: sources, sizes, what kernels do. */
   const step *s = step_create_limited(passes_run_without(g, NULL, &options->compile.switches),
                                       options->compile.switches.merge_limit);
-  const random_sizes sizes = {.rows = options->rows, .length = options->length, .threads = options->threads};
+  const random_sizes sizes = {
+      .rows = options->rows, .length = options->length, .mean = options->mean, .threads = options->threads};
   random_call *r = random_call_create(e, g, &sizes);
   profile *p = arena_new(a, profile);
   p->runs = options->runs;

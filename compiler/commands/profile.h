@@ -28,6 +28,7 @@ typedef struct profile {
 
 typedef struct profile_options {
   int rows, length, threads, runs;
+  int mean; /* of the lengths of ragged rows; 0: all are as long as the longest */
   compile_options compile;
 } profile_options;
 

@@ -29,6 +29,8 @@ static const char help[] =
     "                     (default 5; fractions are allowed, 0: never)\n"
     "  --checkpoint-steps N    the same after every N steps of a stage as well (default 0: never)\n"
     "  --load MODEL=PATH  starts a model from a safetensors file or a folder with one, or with shards\n"
+    "  --layout LAYOUT    of rows with lengths: padded (default), or packed, their tokens end to end, so that\n"
+    "                     padding is not computed\n"
     "  --cpu NAME         code for that processor (an LLVM name; default: this one)\n"
     "  --interpret        runs the reference interpreter in place of compiled code: slow\n" WITHOUT_HELP
     "  --models DIR       the standard library's folder\n"

@@ -86,6 +86,7 @@ static int print_help(void) {
       "  --of STAGE            the experiment's stage whose graph is meant (default: the last one)\n"
       "  --of MODEL.FUNCTION   a model's function, for inference\n"
       "  --set NAME=VALUE      replaces what the file says; may be repeated\n"
+      "  --layout LAYOUT       of rows with lengths: padded (default), or packed, their tokens end to end\n"
       "  --spans               with each node the place in the source that it came from\n"
       "  --cpu NAME            llvm, asm: code for that processor (an LLVM name; default: this one)\n"
       "  --without PASS        leaves out a pass (dce, simplify, cse, freeze) or fusion (fuse); may be repeated\n"
@@ -134,6 +135,7 @@ int command_show(int count, char **arguments) {
   if (wants_help(count, arguments))
     return print_help();
   show_options o = {0};
+  const char *layout = NULL;
   o.overrides = calloc((size_t)count, sizeof *o.overrides);
   o.without = calloc((size_t)count, sizeof *o.without);
   if (!o.overrides || !o.without)
@@ -145,11 +147,12 @@ int command_show(int count, char **arguments) {
       {.name = "--without", .list = o.without, .list_count = &o.without_count},
       {.name = "--models", .value = &o.models},
       {.name = "--cpu", .value = &o.cpu},
+      {.name = "--layout", .value = &layout},
       {.name = "--spans", .flag = &o.spans},
       {.name = NULL},
   };
   int status = STATUS_USAGE_WRONG;
-  if (options_read(count, arguments, options, &o.file)) {
+  if (options_read(count, arguments, options, &o.file) && layout_read("show", layout, &o.switches.packed)) {
     arena *a = arena_create();
     status = show(&o, a);
     arena_destroy(a);

@@ -22,7 +22,7 @@ static void start_tables(tables *t, emitter *e) {
   t->tensor = STRUCTURE(e, p, i32, i32, p);
   t->buffer = STRUCTURE(e, t->size, i32, i32);
   t->plan = STRUCTURE(e, i32, i32, p, i64);
-  t->signature = STRUCTURE(e, p, i32, i32, i32, i32, i32, p, p, p, p, p, p);
+  t->signature = STRUCTURE(e, p, i32, i32, i32, i32, i32, p, p, p, p, p, p, p);
   t->slot = STRUCTURE(e, i32, i32);
   t->call = STRUCTURE(e, p, p, p, p);
   t->step = STRUCTURE(e, p, i32, i32, i32, p, p, p);
@@ -91,12 +91,17 @@ static void emit_signature(tables *t, const char *symbol, LLVMValueRef plan) {
   const step *s = e->step;
   int dim_count = dim_symbol_count(s->dims);
   LLVMValueRef *names = arena_array(e->arena, LLVMValueRef, dim_count + 1);
-  for (int i = 0; i < dim_count; i++)
-    names[i] = constant_string(e, dim_symbol_at(s->dims, i)->name);
+  LLVMValueRef *sums = arena_array(e->arena, LLVMValueRef, dim_count + 1);
+  for (int i = 0; i < dim_count; i++) {
+    const dim_symbol *size = dim_symbol_at(s->dims, i);
+    names[i] = constant_string(e, size->name);
+    sums[i] = size->sum ? constant_string(e, size->sum) : LLVMConstNull(e->type_pointer);
+  }
   LLVMValueRef content =
       CONSTANT(t->signature, constant_string(e, s->name), constant_i32(e, dim_count), constant_i32(e, s->weight_count),
                constant_i32(e, s->input_count), constant_i32(e, s->output_count), constant_i32(e, s->state_count),
                constant_array(e, e->type_pointer, names, dim_count, "names"),
+               constant_array(e, e->type_pointer, sums, dim_count, "sums"),
                constant_tensors(t, s->weights, s->weight_count), constant_tensors(t, s->inputs, s->input_count),
                constant_tensors(t, s->outputs, s->output_count), constant_tensors(t, s->states, s->state_count), plan);
   LLVMValueRef global = constant_global(e, content, arena_print(e->arena, "%s_signature", symbol));

@@ -268,13 +268,14 @@ const dim_symbol *dim_symbol_find(const dim_table *t, const char *name) {
   return hash_table_find(&t->symbols_by_name, hash_text(name), symbol_has_name, name);
 }
 
-static const dim_symbol *make_symbol(dim_table *t, const char *name, const dim *of, const char *lengths) {
+static dim_symbol *make_symbol(dim_table *t, const char *name, const dim *of, const char *lengths) {
   dim_symbol *s = arena_new(t->arena, dim_symbol);
   *s = (dim_symbol){.name = arena_copy(t->arena, name, strlen(name)),
                     .index = t->symbol_count,
                     .of = of,
                     .lengths = lengths ? arena_copy(t->arena, lengths, strlen(lengths)) : NULL};
-  arena_append(t->arena, t->symbols, t->symbol_count, s);
+  const dim_symbol *made = s;
+  arena_append(t->arena, t->symbols, t->symbol_count, made);
   hash_table_insert(t->arena, &t->symbols_by_name, hash_text(name), s);
   return s;
 }
@@ -314,6 +315,26 @@ const dim *dim_constant(dim_table *t, int64_t value) {
 const dim *dim_named(dim_table *t, const char *name) {
   const dim_symbol *s = dim_symbol_find(t, name);
   return atom(t, (dim_factor){.symbol = s ? s : make_symbol(t, name, NULL, NULL)});
+}
+
+const dim *dim_sum(dim_table *t, const char *name, const char *lengths) {
+  const dim_symbol *s = dim_symbol_find(t, name);
+  if (s && (!s->sum || strcmp(s->sum, lengths) != 0))
+    return NULL;
+  if (!s) {
+    dim_symbol *made = make_symbol(t, name, NULL, NULL);
+    made->sum = arena_copy(t->arena, lengths, strlen(lengths));
+    s = made;
+  }
+  return atom(t, (dim_factor){.symbol = s});
+}
+
+const dim *dim_tokens(dim_table *t, const dim_symbol *ragged) {
+  const char *name = arena_print(t->arena, "%s.tokens", ragged->name);
+  const dim *d = NULL;
+  for (int number = 2; !(d = dim_sum(t, name, ragged->lengths)); number++)
+    name = arena_print(t->arena, "%s.tokens.%d", ragged->name, number);
+  return d;
 }
 
 const dim *dim_ragged(dim_table *t, const char *name, const dim *of, const char *lengths) {

@@ -20,6 +20,7 @@ typedef struct dim_symbol {
   int index;           /* 0, 1, … in order of making: the position in an array of bindings */
   const dim *of;       /* of a ragged one: the symbol of its rows (B); else NULL */
   const char *lengths; /* of a ragged one: the name of the input with its lengths; else NULL */
+  const char *sum;     /* of a number of tokens: the name of the input with the lengths that it sums up; else NULL */
 } dim_symbol;
 
 typedef struct dim_factor { /* one atom: a symbol, or floor(dividend / divisor) when symbol is NULL */
@@ -51,6 +52,11 @@ const dim *dim_named(dim_table *t, const char *name);
 /* A new ragged symbol; if one of that name exists with the same `of` and lengths it is returned. If the name is taken
  * by another symbol, a number is added to it (`T.2`). */
 const dim *dim_ragged(dim_table *t, const char *name, const dim *of, const char *lengths);
+
+/* The number of tokens of a ragged symbol, the sum of its lengths: a symbol of its own, `T.tokens`. */
+const dim *dim_tokens(dim_table *t, const dim_symbol *ragged);
+/* The symbol of that name that sums up that input; NULL when the name is taken by another. */
+const dim *dim_sum(dim_table *t, const char *name, const char *lengths);
 
 const dim *dim_add(dim_table *t, const dim *a, const dim *b);
 const dim *dim_subtract(dim_table *t, const dim *a, const dim *b);

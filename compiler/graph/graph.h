@@ -187,6 +187,7 @@ node *graph_copy_node(graph *to, const node *old, node **operands);
  *   graph NAME {
  *     dim B
  *     dim T of B lengths "ids.lengths"
+ *     dim T.tokens sum "ids.lengths"
  *     %0 = input state f32[30522, 256] "student.embeddings.weight"
  *     %1 = input data i32[B, T] "ids"
  *     %2 = gather f32[B, T, 256] %0 %1 @ models/nn.rt:12:5-12:30

@@ -390,6 +390,8 @@ static bool read_symbol(parser *p) {
   name = arena_copy(p->arena, from, (size_t)(p->at - from));
   if (dim_symbol_find(t, name))
     return fail(p, "dim '%s' is there twice", name);
+  if (accept_word(p, "sum"))
+    return read_string(p, &lengths) && dim_sum(t, name, lengths);
   if (!accept_word(p, "of")) {
     dim_named(t, name);
     return true;

@@ -152,6 +152,10 @@ void graph_print(const graph *g, bool spans, text *to) {
       text_add(to, " lengths ");
       print_string(s->lengths, to);
     }
+    if (s->sum) {
+      text_add(to, " sum ");
+      print_string(s->sum, to);
+    }
     text_add(to, "\n");
   }
   print_body(g, spans, "  ", to);

@@ -115,7 +115,8 @@ static const char *verify_outputs(const graph *g) {
   return twice ? WRONG("\"%s\" is updated twice", twice) : NULL;
 }
 
-/* A ragged symbol's lengths, where the graph has an input of that name, are i32 and one for each row. */
+/* A ragged symbol's lengths, where the graph has an input of that name, are i32 and one for each row; a sum is of
+ * such. */
 static const char *verify_lengths(const graph *g, const named_position *inputs, int input_count) {
   for (int i = 0; i < dim_symbol_count(g->dims); i++) {
     const dim_symbol *s = dim_symbol_at(g->dims, i);
@@ -124,6 +125,11 @@ static const char *verify_lengths(const graph *g, const named_position *inputs, 
     if (lengths && (lengths->dtype != DTYPE_I32 || lengths->shape.rank != 1 || lengths->shape.dims[0] != s->of))
       return WRONG("\"%s\" is %s, but holds the lengths of %s: one i32 for each row", s->lengths, type_text(g, lengths),
                    s->name);
+    at = s->sum ? find_name(inputs, input_count, s->sum) : NULL;
+    const node *summed = at ? g->nodes[at->position] : NULL;
+    if (summed && (summed->dtype != DTYPE_I32 || summed->shape.rank != 1))
+      return WRONG("\"%s\" is %s, but %s is the sum of its elements: one i32 for each row", s->sum,
+                   type_text(g, summed), s->name);
   }
   return NULL;
 }

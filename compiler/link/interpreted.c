@@ -39,10 +39,13 @@ const retort_signature *interpreted_signature(arena *a, const graph *g) {
   retort_plan *plan = arena_new(a, retort_plan);
   int dim_count = dim_symbol_count(g->dims);
   const char **names = arena_array(a, const char *, dim_count + 1);
-  for (int i = 0; i < dim_count; i++)
+  const char **sums = arena_array(a, const char *, dim_count + 1);
+  for (int i = 0; i < dim_count; i++) {
     names[i] = dim_symbol_at(g->dims, i)->name;
+    sums[i] = dim_symbol_at(g->dims, i)->sum;
+  }
   plan->dim_count = dim_count;
-  *s = (retort_signature){.name = g->name, .dim_count = dim_count, .dim_names = names, .plan = plan};
+  *s = (retort_signature){.name = g->name, .dim_count = dim_count, .dim_names = names, .dim_sums = sums, .plan = plan};
   s->weights = inputs_of(a, g, INPUT_WEIGHT, &s->weight_count);
   s->inputs = inputs_of(a, g, INPUT_DATA, &s->input_count);
   s->states = inputs_of(a, g, INPUT_STATE, &s->state_count);

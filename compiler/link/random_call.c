@@ -41,6 +41,14 @@ static uint64_t start_state(const char *name, uint64_t seed) {
   return state ? state : 1;
 }
 
+/* Even between 1 and twice the mean, within the longest. */
+static int32_t row_length(int64_t row, double x, const random_sizes *sizes) {
+  if (row == 0 || sizes->mean == 0)
+    return sizes->length;
+  int32_t length = 1 + (int32_t)(x * (2 * sizes->mean - 1));
+  return length < sizes->length ? length : sizes->length;
+}
+
 static void fill(const retort_tensor *t, void *data, int64_t count, const graph *g, const random_sizes *sizes) {
   uint64_t state = start_state(t->name, sizes->seed);
   bool lengths = strstr(t->name, ".lengths") != NULL, of_optimizer = strstr(t->name, "/state/") != NULL;
@@ -52,7 +60,7 @@ static void fill(const retort_tensor *t, void *data, int64_t count, const graph 
       ((float *)data)[i] = (float)(of_optimizer ? 1e-3 * x : t->rank == 0 ? 1 : (x - 0.5) * 0.1);
       break;
     case RETORT_I32:
-      ((int32_t *)data)[i] = lengths ? sizes->length : (int32_t)(x * limit);
+      ((int32_t *)data)[i] = lengths ? row_length(i, x, sizes) : (int32_t)(x * limit);
       break;
     case RETORT_I64: /* rows and keys */
       ((int64_t *)data)[i] = (int64_t)(x * limit);
@@ -95,10 +103,12 @@ random_call *random_call_create(const executable *e, const graph *g, const rando
     dims[i] = is_rows(g, i) ? sizes->rows : sizes->length;
   r->signature = s;
   r->dims = dims;
+  void **inputs = make_tensors(r, s->inputs, s->input_count, g, sizes);
+  retort_bind_sums(s, (const void *const *)inputs, dims);
   size_t size = executable_workspace_size(e, dims, sizes->threads);
   r->call = (retort_call){
       .weights = (const void *const *)make_tensors(r, s->weights, s->weight_count, g, sizes),
-      .inputs = (const void *const *)make_tensors(r, s->inputs, s->input_count, g, sizes),
+      .inputs = (const void *const *)inputs,
       .outputs = make_tensors(r, s->outputs, s->output_count, g, sizes),
       .states = make_tensors(r, s->states, s->state_count, g, sizes),
       .dims = dims,

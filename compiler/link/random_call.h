@@ -6,7 +6,8 @@
 
 typedef struct random_sizes {
   int rows;   /* of run-time dimensions named B, and of those that others vary by */
-  int length; /* of all others: every row of a ragged one is that long */
+  int length; /* of all others */
+  int mean;   /* length of a ragged one's rows, about; the first is as long as all may be. 0: all are */
   int threads;
   uint64_t seed;
 } random_sizes;

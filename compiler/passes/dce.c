@@ -10,7 +10,8 @@ bool *pass_needed(const graph *g) {
       needed[g->outputs[i].state->id] = true;
   }
   for (int i = 0; i < dim_symbol_count(g->dims); i++) {
-    const char *lengths = dim_symbol_at(g->dims, i)->lengths;
+    const dim_symbol *s = dim_symbol_at(g->dims, i);
+    const char *lengths = s->lengths ? s->lengths : s->sum;
     node *input = lengths ? graph_find_input(g, lengths) : NULL;
     if (input)
       needed[input->id] = true;

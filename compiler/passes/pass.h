@@ -11,13 +11,16 @@ typedef struct pass {
   graph_pass *run;
   const char *purpose; /* one line, for --help and the documents */
   const char *place;   /* why it stands where it stands */
+  bool packing;        /* runs in the packed layout only */
 } pass;
 
 /* Ends with a row whose name is NULL. */
 extern const pass passes[];
 
-/* What is switched off, to find out which pass or fusion makes a result wrong. All zero: nothing is. */
+/* The layout of ragged rows; and what is switched off, to find out which pass or fusion makes a result wrong. All zero:
+ * rows padded to a common length, nothing is off. */
 typedef struct pass_switches {
+  bool packed;      /* the tokens of ragged rows lie end to end */
   unsigned without; /* bit i: passes[i] */
   int merge_limit;  /* of fusion: 0: none; n: in each step only the first n - 1 merges of groups are made */
 } pass_switches;
@@ -31,6 +34,7 @@ bool passes_switch_off(pass_switches *switches, const char *name);
 graph *pass_simplify(const graph *g);
 graph *pass_cse(const graph *g);
 graph *pass_dce(const graph *g);
+graph *pass_pack(const graph *g);
 graph *pass_freeze(const graph *g);
 
 /* Runs all in order; after each, in debug builds, the verifier. `until`: stop after the pass of that name (NULL: all).

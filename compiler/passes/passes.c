@@ -17,6 +17,11 @@ const pass passes[] = {
      .run = pass_cse,
      .purpose = "computes equal expressions once",
      .place = "before freeze: what two readers share is frozen once"},
+    {.name = "pack",
+     .run = pass_pack,
+     .packing = true,
+     .purpose = "lays the tokens of ragged rows end to end: padding is not computed (--layout packed)",
+     .place = "behind cse: each value is packed once; before freeze, which makes inputs of what it cuts off"},
     {.name = "freeze",
      .run = pass_freeze,
      .purpose = "moves what depends on frozen weights alone into a graph that runs once",
@@ -60,7 +65,8 @@ static node *copy_as_it_is(void *context, graph *to, const node *old, node **ope
 graph *passes_run_without(const graph *g, const char *until, const pass_switches *switches) {
   graph *result = NULL;
   for (int i = 0; passes[i].name; i++) {
-    if (!switches || !(switches->without & 1U << i)) {
+    bool off = switches && (switches->without & 1U << i), packed = switches && switches->packed;
+    if (!off && (packed || !passes[i].packing)) {
       result = passes[i].run(result ? result : g);
       verify_after(result, passes[i].name);
     }

@@ -1,6 +1,7 @@
 /* Sizes over run-time dimensions, and the places of buffers in the workspace. */
 #include "runtime/core/retort.h"
 #include <stdlib.h>
+#include <string.h>
 
 enum { ALIGNMENT = 64, STACK_MAX = 32 };
 
@@ -72,4 +73,17 @@ size_t retort_workspace_size(const retort_plan *plan, const int64_t *dims, int t
   size_t used = retort_plan_place(plan, dims, threads, table);
   free(table);
   return table_size + align(plan->scratch) + used;
+}
+
+void retort_bind_sums(const retort_signature *s, const void *const *inputs, int64_t *dims) {
+  for (int d = 0; s->dim_sums && d < s->dim_count; d++)
+    for (int i = 0; s->dim_sums[d] && i < s->input_count; i++) {
+      const retort_tensor *t = &s->inputs[i];
+      if (strcmp(t->name, s->dim_sums[d]) != 0)
+        continue;
+      int64_t count = retort_size_evaluate(&t->dims[0], dims, s->dim_count, 1);
+      dims[d] = 0;
+      for (int64_t k = 0; k < count; k++)
+        dims[d] += ((const int32_t *)inputs[i])[k];
+    }
 }

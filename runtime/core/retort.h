@@ -75,9 +75,13 @@ typedef struct retort_signature {
   const char *name;
   int32_t dim_count, weight_count, input_count, output_count, state_count;
   const char *const *dim_names;
+  const char *const *dim_sums; /* of each: the i32 input whose elements it sums up (lengths of rows), or NULL */
   const retort_tensor *weights, *inputs, *outputs, *states;
   const retort_plan *plan;
 } retort_signature;
+
+/* Sets the dims that are sums of inputs; the others are set already, the inputs are in the order of the signature. */
+void retort_bind_sums(const retort_signature *s, const void *const *inputs, int64_t *dims);
 
 int64_t retort_size_evaluate(const retort_size *size, const int64_t *dims, int dim_count, int threads);
 

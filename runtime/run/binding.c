@@ -248,6 +248,7 @@ bool binding_call(binding *b, const batch *data, const step_values *values, fail
   b->key[1] = values->step | values->part << 32;
   for (int i = 0; i < s->input_count; i++)
     b->inputs[i] = input_data(b, field_by_name(s->inputs[i].name), data);
+  retort_bind_sums(s, b->inputs, b->dims);
   reserve_outputs(b);
   reserve_workspace(b, b->function.workspace_size(b->function.context, b->dims, b->threads));
   const retort_call call = {.weights = b->weights,

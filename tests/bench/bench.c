@@ -1,6 +1,6 @@
 /* Measures whole steps and forward passes and writes build/bench.json:
  *   {"cpu": …, "threads": …, "results": [{"name", "unit", "value", "runs", "peak_mib"}…]}
- *   bench [--threads N] [--runs N] [--models FOLDER] [--only NAME] FILE
+ *   bench [--threads N] [--runs N] [--models FOLDER] [--layout padded|packed] [--only NAME] FILE
  * Each work runs in a process of its own, so that its peak memory is its own; values are medians. */
 #include "tests/bench/work.h"
 #include <jansson.h>
@@ -13,6 +13,7 @@
 
 static const work works[] = {
     {.name = "distill-small", .stage = "distill", .rows = 64, .length = 64},
+    {.name = "distill-small-ragged", .stage = "distill", .rows = 64, .length = 64, .ragged = true},
     {.name = "pooled", .stage = "pooled", .rows = 32, .length = 128},
     {.name = "infer-tiny4-1x32", .model = "tiny4", .rows = 1, .length = 32},
     {.name = "infer-tiny4-1x128", .model = "tiny4", .rows = 1, .length = 128},
@@ -68,13 +69,16 @@ int main(int count, char **arguments) {
       options.runs = atoi(arguments[++i]);
     else if (strcmp(arguments[i], "--models") == 0 && next)
       options.models = arguments[++i];
+    else if (strcmp(arguments[i], "--layout") == 0 && next)
+      options.packed = strcmp(arguments[++i], "packed") == 0;
     else if (strcmp(arguments[i], "--only") == 0 && next)
       only = arguments[++i];
     else
       to = arguments[i];
   }
   if (!to || options.threads < 1 || options.runs < 1) {
-    fputs("usage: bench [--threads N] [--runs N] [--models FOLDER] [--only NAME] FILE\n", stderr);
+    fputs("usage: bench [--threads N] [--runs N] [--models FOLDER] [--layout padded|packed] [--only NAME] FILE\n",
+          stderr);
     return 2;
   }
   json_t *results = json_array();

@@ -8,6 +8,7 @@ typedef struct work {
   const char *name;
   const char *stage, *model; /* one of them; the other NULL */
   int rows, length;          /* of the batch */
+  bool ragged;               /* lengths as SST-2 has them, up to `length` */
   bool compile;              /* measure the way from source to running code instead, in seconds */
   bool text;                 /* measure the reading of a set instead, in MB/s; needs RETORT_DATA */
 } work;
@@ -15,6 +16,7 @@ typedef struct work {
 typedef struct bench_options {
   const char *models; /* the folder of the standard library */
   const char *file;
+  bool packed; /* the layout of ragged rows */
   int threads, runs;
 } bench_options;
 

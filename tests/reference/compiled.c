@@ -69,6 +69,7 @@ bool run_graph(const graph *g, const run_options *options, tensors *values, tens
     weights[i] = bind_input(values, &s->weights[i]);
   for (int i = 0; i < s->input_count; i++)
     inputs[i] = bind_input(values, &s->inputs[i]);
+  retort_bind_sums(s, inputs, dims);
   for (int i = 0; i < s->state_count; i++)
     states[i] = bind_input(values, &s->states[i]);
   for (int i = 0; i < s->output_count; i++)

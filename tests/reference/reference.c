@@ -1,5 +1,5 @@
 /* Compares the models, losses and operations of models/ with numbers computed elsewhere.
- *   reference [--interpret] [--threads N] [--cpu NAME] [--without PASS] FOLDER
+ *   reference [--interpret] [--layout padded|packed] [--threads N] [--cpu NAME] [--without PASS] FOLDER
  * Runs every case in FOLDER, one line each; exits 1 when one fails, 2 when the arguments are wrong. A case's kind is
  * its name behind the first '-': «R1-bert-forward» is a bert-forward. */
 #include "tests/reference/cases.h"
@@ -62,7 +62,8 @@ static int not_hidden(const struct dirent *entry) {
 }
 
 static int usage(void) {
-  fputs("usage: reference [--interpret] [--threads N] [--cpu NAME] [--without PASS] [--models FOLDER] [--folder "
+  fputs("usage: reference [--interpret] [--layout padded|packed] [--threads N] [--cpu NAME] [--without PASS] [--models "
+        "FOLDER] [--folder "
         "FOLDER] FOLDER\n",
         stderr);
   return 2;
@@ -75,6 +76,8 @@ int main(int count, char **arguments) {
     const char *next = i + 1 < count ? arguments[i + 1] : NULL;
     if (strcmp(arguments[i], "--interpret") == 0)
       run.compile.interpret = true;
+    else if (strcmp(arguments[i], "--layout") == 0 && next)
+      run.compile.switches.packed = strcmp(arguments[++i], "packed") == 0;
     else if (strcmp(arguments[i], "--threads") == 0 && next)
       run.threads = atoi(arguments[++i]);
     else if (strcmp(arguments[i], "--cpu") == 0 && next)

@@ -2,6 +2,7 @@
 #include "compiler/emit/emit.h"
 #include "compiler/link/jit.h"
 #include "runtime/core/retort.h"
+#include "tests/unit/emitted_graph.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,4 +150,13 @@ const char *emitted_differs(arena *a, const graph *g, const step *s, const targe
     jit_unlink(linked);
   text_free(&object);
   return wrong ? describe(a, g, s, wrong) : NULL;
+}
+
+const char *emitted_graph_differs(arena *a, const graph *g, int draws, const random_inputs *drawn) {
+  const char *wrong = NULL;
+  target *t = target_create(a, NULL, &wrong);
+  if (t)
+    wrong = emitted_differs(a, g, step_create(g), t, draws, drawn);
+  target_destroy(t);
+  return wrong;
 }
