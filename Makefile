@@ -71,6 +71,9 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_SHARED) $(COMPILER_LIB) $(
 REFERENCE = $(BUILD)/tests/reference/reference
 $(REFERENCE): $(call object,$(wildcard tests/reference/*.c)) $(COMPILER_LIB) $(RUNTIME_LIB) $(CORE_LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(RUNTIME_LIBS)
+MATRIX = $(BUILD)/tests/matrix/random_graphs
+$(MATRIX): $(call object,$(wildcard tests/matrix/*.c)) $(UNIT_SHARED) $(COMPILER_LIB) $(RUNTIME_LIB) $(CORE_LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(RUNTIME_LIBS) -lcmocka
 BENCH = $(BUILD)/tests/bench/bench
 $(BENCH): $(call object,$(wildcard tests/bench/*.c)) $(COMPILER_LIB) $(RUNTIME_LIB) $(CORE_LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LLVM_LIBS) $(RUNTIME_LIBS)
@@ -93,6 +96,7 @@ deploy: $(DEPLOY)
 fuzz-programs: $(FUZZ)
 unit-programs: $(UNIT)
 reference-program: $(REFERENCE)
+matrix-program: $(MATRIX)
 unit: $(UNIT)
 	@set -e; for t in $(UNIT); do $$t; done
 
@@ -110,6 +114,10 @@ demo: packages
 
 test: packages
 	@tests/run
+
+# Reference vectors and 2,000 random graphs with each pass and fusion switched off, for several processors.
+test-matrix: packages
+	@tests/matrix/run
 
 bench: packages
 	@$(MAKE) -s -j2 all $(BENCH)
@@ -147,6 +155,6 @@ check-format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all libs deploy fuzz fuzz-programs unit unit-programs reference-program packages demo test bench install check-sanitize format check-format clean
+.PHONY: all libs deploy test-matrix matrix-program fuzz fuzz-programs unit unit-programs reference-program packages demo test bench install check-sanitize format check-format clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -35,6 +35,7 @@ int command_experiment(int count, char **arguments);
 int command_compare(int count, char **arguments);
 int command_build(int count, char **arguments);
 int command_bench(int count, char **arguments);
+int command_bisect(int count, char **arguments);
 
 /* ---- the command line ---- */
 

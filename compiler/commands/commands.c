@@ -9,5 +9,6 @@ const command commands[] = {
     {"check", command_check, "finds errors; sizes, costs and memory of models and stages"},
     {"show", command_show, "prints what a file becomes on its way to code"},
     {"bench", command_bench, "times a step kernel by kernel"},
+    {"bisect", command_bisect, "finds the pass or fusion that makes a result wrong"},
     {.name = NULL},
 };

@@ -49,11 +49,11 @@ static show_stage *find_stage(const char *name) {
   return NULL;
 }
 
-int show_failed(int status, const char *format, ...) {
+int show_failed(const show_options *o, int status, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
   fflush(stdout);
-  fputs("retort show: ", stderr);
+  fprintf(stderr, "retort %s: ", o->asker);
   vfprintf(stderr, format, arguments);
   fputc('\n', stderr);
   va_end(arguments);
@@ -98,7 +98,8 @@ static int print_help(void) {
   return finish_output();
 }
 
-static int no_stage(const char *name) {
+static int no_stage(const show_options *o) {
+  const char *name = o->stage;
   enum { NAMES_MAX = 32 };
   const char *names[NAMES_MAX];
   int count = 0;
@@ -110,9 +111,9 @@ static int no_stage(const char *name) {
     names[count++] = row->name;
   const char *near = name ? nearest_name(name, names, count) : NULL;
   if (near)
-    return show_failed(STATUS_USAGE_WRONG, "there is no stage '%s'; did you mean '%s'?", name, near);
-  return name ? show_failed(STATUS_USAGE_WRONG, "there is no stage '%s'; retort show --help lists them", name)
-              : show_failed(STATUS_USAGE_WRONG, "which stage? --stage=NAME; retort show --help lists them");
+    return show_failed(o, STATUS_USAGE_WRONG, "there is no stage '%s'; did you mean '%s'?", name, near);
+  return name ? show_failed(o, STATUS_USAGE_WRONG, "there is no stage '%s'; retort show --help lists them", name)
+              : show_failed(o, STATUS_USAGE_WRONG, "which stage? --stage=NAME; retort show --help lists them");
 }
 
 static int show(const show_options *given, arena *a) {
@@ -123,7 +124,7 @@ static int show(const show_options *given, arena *a) {
     return STATUS_USAGE_WRONG;
   show_stage *stage = o.stage ? find_stage(o.stage) : NULL;
   if (!stage)
-    return no_stage(o.stage);
+    return no_stage(&o);
   text t = {0};
   int status = stage(&o, a, &t);
   int written = write_output(&t);
@@ -134,7 +135,7 @@ static int show(const show_options *given, arena *a) {
 int command_show(int count, char **arguments) {
   if (wants_help(count, arguments))
     return print_help();
-  show_options o = {0};
+  show_options o = {.asker = "show"};
   const char *layout = NULL;
   o.overrides = calloc((size_t)count, sizeof *o.overrides);
   o.without = calloc((size_t)count, sizeof *o.without);

@@ -6,6 +6,7 @@
 #include "compiler/passes/pass.h"
 
 typedef struct show_options {
+  const char *asker; /* the command that messages speak for */
   const char *file, *stage, *of, *models, *cpu;
   int override_count;
   const char **overrides;
@@ -28,7 +29,7 @@ show_stage show_kernels, show_memory, show_llvm, show_optimized, show_asm; /* sh
 /* The graph that the options mean (show_graph.c): of a file of graph text, itself; else of a program. With `passes`
  * (only on a program) after all passes. NULL and *status after a message. */
 struct graph *show_find_graph(const show_options *o, arena *a, bool passes, int *status);
-/* A message on stderr; returns `status`. */
-int show_failed(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A message on stderr for the command that asks; returns `status`. */
+int show_failed(const show_options *o, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -48,12 +48,12 @@ static int emit(const show_options *o, arena *a, emit_form form, text *to) {
   const char *error;
   target *t = target_create(a, o->cpu, &error);
   if (!t)
-    return show_failed(STATUS_USAGE_WRONG, "--cpu: %s", error);
+    return show_failed(o, STATUS_USAGE_WRONG, "--cpu: %s", error);
   int status = STATUS_DONE;
   const step *s = find_step(o, a, &status);
   const char *wrong = s ? emit_step(a, s, t, form, to) : NULL;
   target_destroy(t);
-  return wrong ? show_failed(STATUS_INTERNAL, "%s", wrong) : status;
+  return wrong ? show_failed(o, STATUS_INTERNAL, "%s", wrong) : status;
 }
 
 int show_llvm(const show_options *o, arena *a, text *to) {

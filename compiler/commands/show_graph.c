@@ -13,12 +13,12 @@ static graph *read_graph(const show_options *o, arena *a, int *status) {
   const char *error;
   const source_file *file = source_read(a, o->file, &error);
   if (!file) {
-    *status = show_failed(STATUS_INPUT_WRONG, "%s", error);
+    *status = show_failed(o, STATUS_INPUT_WRONG, "%s", error);
     return NULL;
   }
   graph *g = graph_parse(a, file->text, file->length, &error);
   if (!g)
-    *status = show_failed(STATUS_SOURCE_WRONG, "%s: %s", o->file, error);
+    *status = show_failed(o, STATUS_SOURCE_WRONG, "%s: %s", o->file, error);
   return g;
 }
 
@@ -38,7 +38,7 @@ static graph *program_graph(const show_options *o, arena *a, graph_extent extent
   program *p = load(o, a, d);
   graph *g = NULL;
   work_choice chosen;
-  if (p && !diagnostics_error_count(d) && choose_work("show", p, o->of, &chosen, status))
+  if (p && !diagnostics_error_count(d) && choose_work(o->asker, p, o->of, &chosen, status))
     g = work_graph(p, &chosen, extent, d);
   int reported = p ? report_errors(d) : unreadable(d);
   if (reported != STATUS_DONE)
@@ -113,7 +113,7 @@ int show_pass(const show_options *o, arena *a, text *to) {
   const char *wrong = graph_verify(result);
   graph_print(result, o->spans, to);
   if (wrong)
-    status = show_failed(STATUS_INTERNAL, "the graph is wrong after '%s': %s", p->name, wrong);
+    status = show_failed(o, STATUS_INTERNAL, "the graph is wrong after '%s': %s", p->name, wrong);
   else if (!strcmp(before.data, to->data))
     text_free(to), text_add(to, "(unchanged)\n");
   text_free(&before);

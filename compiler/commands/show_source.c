@@ -5,7 +5,7 @@ static const source_file *read_file(const show_options *o, arena *a, int *status
   const char *error;
   const source_file *file = source_read(a, o->file, &error);
   if (!file)
-    *status = show_failed(STATUS_INPUT_WRONG, "%s", error);
+    *status = show_failed(o, STATUS_INPUT_WRONG, "%s", error);
   return file;
 }
 
