@@ -26,6 +26,7 @@ static int print_help(void) {
       "  --of MODEL.FUNCTION   a model's function, for inference\n"
       "  --rows N              of the batch (default 3)\n"
       "  --length N            of every row (default 7)\n"
+      "  --layout LAYOUT       of rows with lengths: padded (default), or packed\n"
       "  --threads N           threads (default: one a processor)\n"
       "  --seed N              of the data (default 1)\n"
       "  --set NAME=VALUE      replaces what the file says; may be repeated\n"
@@ -190,7 +191,8 @@ static int report(const comparison *c, const bisect_result *r) {
     break;
   }
   if (r->merge) {
-    pass_switches wrong = {.without = r->right.without, .merge_limit = r->merge + 1};
+    pass_switches wrong = r->right;
+    wrong.merge_limit = r->merge + 1;
     const graph *g = passes_run_without(c->graph, NULL, &wrong);
     const fusion *f = fusion_create_limited(g, wrong.merge_limit);
     printf("merge %d makes the result wrong: it puts into one kernel\n", r->merge);
@@ -213,8 +215,8 @@ static int bisect(bisect_options *o, arena *a) {
   c.expected = random_call_create(c.interpreter, c.graph, &o->sizes);
   status = executable_call(c.interpreter, &c.expected->call);
   if (status == RETORT_OK) {
-    int merges = fusion_create(passes_run(c.graph, NULL))->merge_count;
-    bisect_result found = bisect_search(compiled_agrees, &c, merges);
+    int merges = fusion_create(passes_run_without(c.graph, NULL, &o->graph.switches))->merge_count;
+    bisect_result found = bisect_search(compiled_agrees, &c, &o->graph.switches, merges);
     status = report(&c, &found);
   } else {
     fprintf(stderr, "retort bisect: the interpreter ends with status %d\n", status);
@@ -230,7 +232,7 @@ int command_bisect(int count, char **arguments) {
     return print_help();
   bisect_options o = {.graph = {.asker = "bisect"},
                       .sizes = {.rows = 3, .length = 7, .threads = default_threads(), .seed = 1}};
-  const char *threads = NULL, *rows = NULL, *length = NULL, *seed = NULL;
+  const char *threads = NULL, *rows = NULL, *length = NULL, *seed = NULL, *layout = NULL;
   int seed_number = 1;
   o.graph.overrides = calloc((size_t)count, sizeof *o.graph.overrides);
   if (!o.graph.overrides)
@@ -242,12 +244,14 @@ int command_bisect(int count, char **arguments) {
       {.name = "--threads", .value = &threads},
       {.name = "--seed", .value = &seed},
       {.name = "--set", .list = o.graph.overrides, .list_count = &o.graph.override_count},
+      {.name = "--layout", .value = &layout},
       {.name = "--cpu", .value = &o.graph.cpu},
       {.name = "--models", .value = &o.graph.models},
       {.name = NULL},
   };
   int status = STATUS_USAGE_WRONG;
   if (options_read(count, arguments, options, &o.graph.file) &&
+      layout_read("bisect", layout, &o.graph.switches.packed) &&
       option_number("bisect", "--rows", rows, 1, 1 << 20, &o.sizes.rows) &&
       option_number("bisect", "--length", length, 1, 1 << 20, &o.sizes.length) &&
       option_number("bisect", "--threads", threads, 1, 1024, &o.sizes.threads) &&

@@ -36,9 +36,9 @@ static bisect_result found(bisect_agrees *agrees, void *context, bisect_outcome 
   return r;
 }
 
-bisect_result bisect_search(bisect_agrees *agrees, void *context, int merges) {
+bisect_result bisect_search(bisect_agrees *agrees, void *context, const pass_switches *start, int merges) {
   int count = pass_count();
-  pass_switches all_on = {0}, switches = {0};
+  pass_switches all_on = *start, switches = all_on;
   if (agrees(context, &all_on))
     return (bisect_result){.outcome = BISECT_RIGHT};
   for (int i = 0; i <= count; i++) {

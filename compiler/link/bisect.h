@@ -21,7 +21,7 @@ typedef struct bisect_result {
   pass_switches right; /* with which the result is right */
 } bisect_result;
 
-/* merges: how many fusion makes when nothing is switched off. */
-bisect_result bisect_search(bisect_agrees *agrees, void *context, int merges);
+/* start: what is switched off, and the layout, from the beginning; merges: how many fusion makes with that. */
+bisect_result bisect_search(bisect_agrees *agrees, void *context, const pass_switches *start, int merges);
 
 #endif

@@ -13,6 +13,8 @@ typedef struct machine {
   int good_merges, merges, asked;
 } machine;
 
+static const pass_switches all_on;
+
 static bool agrees(void *context, const pass_switches *s) {
   machine *m = context;
   m->asked++;
@@ -23,7 +25,7 @@ static bool agrees(void *context, const pass_switches *s) {
 static void a_right_result_is_asked_for_once(void **unused) {
   (void)unused;
   machine m = {.wrong = 1, .good_merges = 10, .merges = 10};
-  assert_int_equal(bisect_search(agrees, &m, m.merges).outcome, BISECT_RIGHT);
+  assert_int_equal(bisect_search(agrees, &m, &all_on, m.merges).outcome, BISECT_RIGHT);
   assert_int_equal(m.asked, 1);
 }
 
@@ -31,7 +33,7 @@ static void each_wrong_pass_is_named(void **unused) {
   (void)unused;
   for (int i = 0; passes[i].name; i++) {
     machine m = {.wrong = 1U << i, .good_merges = -1, .merges = 10};
-    bisect_result r = bisect_search(agrees, &m, m.merges);
+    bisect_result r = bisect_search(agrees, &m, &all_on, m.merges);
     assert_int_equal(r.outcome, BISECT_ONE);
     assert_string_equal(r.name, passes[i].name);
     assert_int_equal(r.right.without, 1U << i);
@@ -43,7 +45,7 @@ static void the_wrong_merge_is_found(void **unused) {
   (void)unused;
   for (int wrong = 1; wrong <= 100; wrong++) {
     machine m = {.good_merges = wrong - 1, .merges = 100};
-    bisect_result r = bisect_search(agrees, &m, m.merges);
+    bisect_result r = bisect_search(agrees, &m, &all_on, m.merges);
     assert_int_equal(r.outcome, BISECT_ONE);
     assert_string_equal(r.name, "fuse");
     assert_int_equal(r.merge, wrong);
@@ -55,7 +57,7 @@ static void the_wrong_merge_is_found(void **unused) {
 static void a_fault_elsewhere_is_no_pass_s(void **unused) {
   (void)unused;
   machine m = {.good_merges = -1, .merges = 10};
-  assert_int_equal(bisect_search(agrees, &m, m.merges).outcome, BISECT_ELSEWHERE);
+  assert_int_equal(bisect_search(agrees, &m, &all_on, m.merges).outcome, BISECT_ELSEWHERE);
 }
 
 /* Either of two passes alone makes the result wrong. */
@@ -67,7 +69,7 @@ static bool agrees_without_two(void *context, const pass_switches *s) {
 static void the_first_of_two_wrong_passes_is_named(void **unused) {
   (void)unused;
   unsigned both = 1U << 1 | 1U << 3;
-  bisect_result r = bisect_search(agrees_without_two, &both, 5);
+  bisect_result r = bisect_search(agrees_without_two, &both, &all_on, 5);
   assert_int_equal(r.outcome, BISECT_TOGETHER);
   assert_string_equal(r.name, passes[1].name);
   assert_true(agrees_without_two(&both, &r.right));
