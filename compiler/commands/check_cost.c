@@ -80,17 +80,35 @@ static void print_work(const check_costs *c, const program_stage *s, text *to) {
   else
     text_add(to, "%g epoch%s", s->epochs, s->epochs == 1 ? "" : "s");
   text_add(to, " of %s, batch %d", program_data_at(p, s->data)->name, s->batch);
+  if (s->accumulate > 1)
+    text_add(to, " in %d parts", s->accumulate);
   if (s->optimizer)
     text_add(to, ", %s", s->optimizer);
+}
+
+/* Of a part, where batches are computed in parts: with the optimizer's state, which only the end of a step reads. */
+static step_cost cost_of_stage(const check_costs *c, int index, int rows) {
+  const program_stage *s = program_stage_at(c->program, index);
+  const accumulation *parts = program_stage_parts(c->program, index);
+  int length = longest(c->program, s->data);
+  step_cost cost = step_cost_of(parts ? parts->part : c->stages[index], rows, length, c->threads, &c->switches);
+  for (int i = 0; i < s->state_count && parts; i++) {
+    double bytes = (double)dtype_size(s->states[i].dtype);
+    for (int k = 0; k < s->states[i].rank; k++)
+      bytes *= (double)s->states[i].sizes[k];
+    cost.states += bytes;
+  }
+  return cost;
 }
 
 static void print_stage(const check_costs *c, int index, text *to) {
   const program_stage *s = program_stage_at(c->program, index);
   arena *a = c->arena;
-  step_cost cost = step_cost_of(c->stages[index], s->batch, longest(c->program, s->data), c->threads, &c->switches);
+  int rows = (s->batch + s->accumulate - 1) / s->accumulate;
+  step_cost cost = cost_of_stage(c, index, rows);
   double peak = cost.weights + cost.states + cost.batch + cost.workspace;
   text_add(to, "%-16s %12s %12s %14s %12s\n", s->name, arena_print(a, "%d", cost.kernels),
-           arena_print(a, "%d", cost.calls), count_text(a, cost.operations / s->batch), bytes_text(a, peak));
+           arena_print(a, "%d", cost.calls), count_text(a, cost.operations / rows), bytes_text(a, peak));
   text_add(to, "  ");
   print_work(c, s, to);
   text_add(to, s->term_count ? "\n  losses:" : "\n  no losses: it only updates");
