@@ -21,6 +21,7 @@ static int print_help(void) {
       "\n"
       "OPTIONS\n"
       "  --set NAME=VALUE   replaces what the file says; may be repeated\n"
+      "  --layout LAYOUT    of rows with lengths: padded (default), or packed, their tokens end to end\n"
       "  --threads N        for so many threads (default: one a processor)\n" WITHOUT_HELP
       "  --models DIR       the standard library's folder\n"
       "\n"
@@ -33,6 +34,7 @@ static int print_help(void) {
 typedef struct check_options {
   const char *file;
   int threads, without_count;
+  bool packed;
   const char **without;
   program_options program;
 } check_options;
@@ -52,7 +54,7 @@ static void check_graphs(check_costs *c, diagnostics *d) {
 
 static int check(const check_options *o, arena *a) {
   diagnostics *d = diagnostics_create(a);
-  check_costs c = {.arena = a, .threads = o->threads};
+  check_costs c = {.arena = a, .threads = o->threads, .switches = {.packed = o->packed}};
   if (!switch_off("check", o->without_count, o->without, &c.switches))
     return STATUS_USAGE_WRONG;
   c.program = program_load(a, o->file, &o->program, d);
@@ -75,7 +77,7 @@ static int check(const check_options *o, arena *a) {
 int command_check(int count, char **arguments) {
   if (wants_help(count, arguments))
     return print_help();
-  const char *models = NULL, *threads = NULL;
+  const char *models = NULL, *threads = NULL, *layout = NULL;
   check_options o = {.threads = default_threads()};
   const char **overrides = calloc((size_t)count, sizeof *overrides);
   o.without = calloc((size_t)count, sizeof *o.without);
@@ -85,11 +87,12 @@ int command_check(int count, char **arguments) {
       {.name = "--set", .list = overrides, .list_count = &o.program.override_count},
       {.name = "--without", .list = o.without, .list_count = &o.without_count},
       {.name = "--models", .value = &models},
+      {.name = "--layout", .value = &layout},
       {.name = "--threads", .value = &threads},
       {.name = NULL},
   };
   int status = STATUS_USAGE_WRONG;
-  if (options_read(count, arguments, options, &o.file) &&
+  if (options_read(count, arguments, options, &o.file) && layout_read("check", layout, &o.packed) &&
       option_number("check", "--threads", threads, 1, 1024, &o.threads)) {
     arena *a = arena_create();
     o.program.models = models ? models : models_folder(a);

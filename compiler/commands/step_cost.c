@@ -5,8 +5,10 @@
 
 static int64_t *bind(arena *a, const graph *g, int batch, int length) {
   int64_t *bindings = arena_array(a, int64_t, dim_symbol_count(g->dims) + 1);
-  for (int i = 0; i < dim_symbol_count(g->dims); i++)
-    bindings[i] = dim_symbol_at(g->dims, i)->of ? length : batch;
+  for (int i = 0; i < dim_symbol_count(g->dims); i++) {
+    const dim_symbol *s = dim_symbol_at(g->dims, i);
+    bindings[i] = s->of ? length : s->sum ? (int64_t)batch * length : batch;
+  }
   return bindings;
 }
 
