@@ -33,7 +33,7 @@ static int print_help(void) {
       "  --json                everything as JSON\n"
       "  --set NAME=VALUE      replaces what the file says; may be repeated\n"
       "  --cpu NAME            code for that processor (an LLVM name; default: this one)\n"
-      "  --without PASS        leaves out a pass (dce, simplify, cse, freeze) or fusion (fuse); may be repeated\n"
+      "  --without PASS        leaves out a pass (dce, simplify, cse, pack, freeze) or fusion (fuse); may be repeated\n"
       "  --models DIR          the standard library's folder\n"
       "\n"
       "EXIT STATUS\n"

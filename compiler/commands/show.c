@@ -89,7 +89,7 @@ static int print_help(void) {
       "  --layout LAYOUT       of rows with lengths: padded (default), or packed, their tokens end to end\n"
       "  --spans               with each node the place in the source that it came from\n"
       "  --cpu NAME            llvm, asm: code for that processor (an LLVM name; default: this one)\n"
-      "  --without PASS        leaves out a pass (dce, simplify, cse, freeze) or fusion (fuse); may be repeated\n"
+      "  --without PASS        leaves out a pass (dce, simplify, cse, pack, freeze) or fusion (fuse); may be repeated\n"
       "  --models DIR          the standard library's folder\n"
       "\n"
       "EXIT STATUS\n"
