@@ -11,7 +11,7 @@ shows() {
 }
 
 test_show_has_every_stage_of_the_demo() {
-  shows tokens "experiment" "8:3 " # line:column kind text
+  shows tokens ":1 keyword experiment" " name demo" " real 1e-3" # line:column kind text
   shows ast "experiment" "stage" "adamw"
   shows typed "bert_self_attention" "forward(" "f32[B, T, hidden]"
   shows graph "graph predict" "matmul f32" "i32[B, T]"
