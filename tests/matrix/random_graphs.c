@@ -78,6 +78,7 @@ int main(int count, char **arguments) {
     return 2;
   }
   printf("seeds %llu to %llu\n", (unsigned long long)from, (unsigned long long)(from + graphs - 1));
+  fflush(stdout);
   for (uint64_t seed = from; seed < from + graphs; seed++)
     failed += !check_graph(seed, cpu_count ? cpus[seed % (uint64_t)cpu_count] : NULL);
   printf("%d passed, %d failed\n", (int)graphs - failed, failed);
