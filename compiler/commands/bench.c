@@ -18,7 +18,8 @@ static int print_help(void) {
       "the order of the step: its time (a median) and share of all; its operations and the bytes that it must read\n"
       "and write, each once; its floor; time over floor; the line of the source that it begins with, and what it\n"
       "computes. The floor is the longer of operations at the rate of large float32 contractions and bytes at the\n"
-      "rate of copying through as much memory as the step uses; both rates are measured in the same run. A kernel\n"
+      "rate of copying through as much memory as the step uses; both rates are measured in the same run, the first\n"
+      "with the faster of emitted code and OpenBLAS. A kernel\n"
       "whose data is still in a cache can be faster than its floor.\n"
       "\n"
       "OPTIONS\n"
@@ -33,6 +34,7 @@ static int print_help(void) {
       "  --json                everything as JSON\n"
       "  --set NAME=VALUE      replaces what the file says; may be repeated\n"
       "  --cpu NAME            code for that processor (an LLVM name; default: this one)\n"
+      "  --contractions CODE   auto, emitted or blas, as of retort run\n"
       "  --without PASS        leaves out a pass (dce, simplify, cse, pack, freeze) or fusion (fuse); may be repeated\n"
       "  --models DIR          the standard library's folder\n"
       "\n"
@@ -160,7 +162,8 @@ int command_bench(int count, char **arguments) {
   if (wants_help(count, arguments))
     return print_help();
   bench_options o = {.profile = {.threads = default_threads(), .runs = 21}};
-  const char *threads = NULL, *rows = NULL, *length = NULL, *runs = NULL, *mean = NULL, *layout = NULL;
+  const char *threads = NULL, *rows = NULL, *length = NULL, *runs = NULL, *mean = NULL, *layout = NULL,
+             *contractions = NULL;
   const char **overrides = calloc((size_t)count, sizeof *overrides);
   o.without = calloc((size_t)count, sizeof *o.without);
   if (!overrides || !o.without)
@@ -177,6 +180,7 @@ int command_bench(int count, char **arguments) {
       {.name = "--json", .flag = &o.json},
       {.name = "--set", .list = overrides, .list_count = &o.program.override_count},
       {.name = "--cpu", .value = &o.profile.compile.cpu},
+      {.name = "--contractions", .value = &contractions},
       {.name = "--without", .list = o.without, .list_count = &o.without_count},
       {.name = "--models", .value = &o.program.models},
       {.name = NULL},
@@ -188,7 +192,8 @@ int command_bench(int count, char **arguments) {
       option_number("bench", "--mean", mean, 1, 1 << 20, &o.profile.mean) &&
       layout_read("bench", layout, &o.profile.compile.switches.packed) &&
       option_number("bench", "--threads", threads, 1, 1024, &o.profile.threads) &&
-      option_number("bench", "--runs", runs, 1, 100000, &o.profile.runs)) {
+      option_number("bench", "--runs", runs, 1, 100000, &o.profile.runs) &&
+      option_contractions("bench", contractions, &o.profile.compile.contractions)) {
     arena *a = arena_create();
     if (!o.program.models)
       o.program.models = models_folder(a);

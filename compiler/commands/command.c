@@ -89,6 +89,13 @@ bool option_number(const char *of, const char *name, const char *word, int least
   return true;
 }
 
+bool option_contractions(const char *of, const char *word, contraction_code *by) {
+  if (!word || contractions_read(word, by))
+    return true;
+  fprintf(stderr, "retort %s: --contractions %s: expected auto, emitted or blas\n", of, word);
+  return false;
+}
+
 int default_threads(void) {
   const char *wanted = getenv("OMP_NUM_THREADS");
   char *end = NULL;

@@ -2,6 +2,7 @@
 #ifndef RETORT_COMMAND_H
 #define RETORT_COMMAND_H
 
+#include "compiler/emit/target.h"
 #include "compiler/source/diagnostic.h"
 #include "compiler/source/text.h"
 
@@ -55,6 +56,8 @@ bool options_read_files(int count, char **arguments, const option *options, cons
 /* The whole number of an option of the command `of` from least to most, into *value, which stays when word is NULL;
  * false after a message. */
 bool option_number(const char *of, const char *name, const char *word, int least, int most, int *value);
+/* The same for the code of contractions. */
+bool option_contractions(const char *of, const char *word, contraction_code *by);
 /* OMP_NUM_THREADS, else one a processor. */
 int default_threads(void);
 /* Reads the word of --layout, `padded` or `packed`; NULL leaves *packed as it is. False after a message on stderr

@@ -33,21 +33,37 @@ static void *allocate(size_t bytes) {
 
 enum { MATRIX_SIZE = 768, MEASURE_RUNS = 5 };
 
-static double measure_contractions(int threads) {
-  size_t elements = (size_t)MATRIX_SIZE * MATRIX_SIZE;
-  float *matrices = allocate(3 * elements * sizeof *matrices);
-  for (size_t i = 0; i < 3 * elements; i++)
-    matrices[i] = (float)(i % 7) - 3;
+/* 0 when it cannot be compiled. */
+static double contraction_rate(arena *a, const compile_options *options, contraction_code by, int threads) {
+  compile_options own = *options;
+  own.contractions = by;
+  const char *error = NULL;
+  const char *source = arena_print(a,
+                                   "graph rate {\n  %%0 = input data f32[%d, %d] \"x\"\n"
+                                   "  %%1 = matmul f32[%d, %d] %%0 %%0\n  output \"y\" %%1\n}\n",
+                                   MATRIX_SIZE, MATRIX_SIZE, MATRIX_SIZE, MATRIX_SIZE);
+  graph *g = graph_parse(a, source, strlen(source), &error);
+  executable *e = g ? executable_create(g, &own, &error) : NULL;
+  if (!e)
+    return 0;
+  random_call *r = random_call_create(e, g, &(random_sizes){.rows = 1, .length = 1, .threads = threads});
   double best = 0;
   for (int i = 0; i < MEASURE_RUNS; i++) {
     double begin = now();
-    retort_sgemm(0, 0, MATRIX_SIZE, MATRIX_SIZE, MATRIX_SIZE, 1, matrices, MATRIX_SIZE, matrices + elements,
-                 MATRIX_SIZE, 0, matrices + 2 * elements, MATRIX_SIZE, threads);
-    double rate = 2.0 * MATRIX_SIZE * (double)elements / (now() - begin);
-    best = rate > best ? rate : best;
+    int status = executable_call(e, &r->call);
+    double rate = 2.0 * MATRIX_SIZE * MATRIX_SIZE * MATRIX_SIZE / (now() - begin);
+    best = !status && rate > best ? rate : best;
   }
-  free(matrices);
+  random_call_destroy(r);
+  executable_destroy(e);
   return best;
+}
+
+/* By the faster code, whether or not the step uses it. */
+static double measure_contractions(arena *a, const compile_options *options, int threads) {
+  double library = contraction_rate(a, options, CONTRACTIONS_LIBRARY, threads);
+  double emitted = contraction_rate(a, options, CONTRACTIONS_EMITTED, threads);
+  return library > emitted ? library : emitted;
 }
 
 typedef struct copying {
@@ -131,13 +147,14 @@ static void describe_rows(profile *p, arena *a, const step *s, const random_call
   }
 }
 
-static int measure(profile *p, arena *a, executable *e, const step *s, const random_call *r) {
+static int measure(profile *p, arena *a, executable *e, const step *s, const random_call *r,
+                   const compile_options *options) {
   double *seconds = arena_array(a, double, p->runs);
   double **kernels = arena_array(a, double *, s->call_count + 1);
   for (int i = 0; i <= s->call_count; i++)
     kernels[i] = arena_array(a, double, p->runs);
   p->memory = memory_of(r);
-  p->operations = measure_contractions(r->call.threads);
+  p->operations = measure_contractions(a, options, r->call.threads);
   p->bandwidth = measure_bandwidth(p->memory, r->call.threads);
   int status = executable_prepare(e, r->call.weights);
   status = status ? status : time_steps(e, r, p->runs, seconds, kernels);
@@ -164,7 +181,7 @@ profile *profile_graph(const graph *g, const profile_options *options, const cha
   random_call *r = random_call_create(e, g, &sizes);
   profile *p = arena_new(a, profile);
   p->runs = options->runs;
-  int status = measure(p, a, e, s, r);
+  int status = measure(p, a, e, s, r, &options->compile);
   if (status)
     *error = arena_print(a, "the step ended with status %d", status);
   random_call_destroy(r);

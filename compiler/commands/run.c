@@ -32,6 +32,9 @@ static const char help[] =
     "  --layout LAYOUT    of rows with lengths: padded (default), or packed, their tokens end to end, so that\n"
     "                     padding is not computed\n"
     "  --cpu NAME         code for that processor (an LLVM name; default: this one)\n"
+    "  --contractions CODE\n"
+    "                     matrix products by emitted code, by OpenBLAS (blas), or auto (default): by sizes and\n"
+    "                     processor, whichever was measured to be faster\n"
     "  --interpret        runs the reference interpreter in place of compiled code: slow\n" WITHOUT_HELP
     "  --models DIR       the standard library's folder\n"
     "\n"

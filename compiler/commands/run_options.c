@@ -41,7 +41,7 @@ static bool parse_checkpoints(run_options *o, const char *steps, const char *min
 
 bool run_options_read(int count, char **arguments, const option *further, run_options *o) {
   enum { OPTIONS_MAX = 32 };
-  const char *seed = NULL, *threads = NULL, *steps = NULL, *minutes = NULL, *layout = NULL;
+  const char *seed = NULL, *threads = NULL, *steps = NULL, *minutes = NULL, *layout = NULL, *contractions = NULL;
   *o = (run_options){0};
   o->overrides = memory_allocate((size_t)count, sizeof *o->overrides);
   o->loads = memory_allocate((size_t)count, sizeof *o->loads);
@@ -57,6 +57,7 @@ bool run_options_read(int count, char **arguments, const option *further, run_op
       {.name = "--checkpoint-minutes", .value = &minutes},
       {.name = "--layout", .value = &layout},
       {.name = "--cpu", .value = &o->compile.cpu},
+      {.name = "--contractions", .value = &contractions},
       {.name = "--without", .list = without, .list_count = &without_count},
       {.name = "--models", .value = &o->models},
       {.name = "--interpret", .flag = &o->compile.interpret},
@@ -69,7 +70,8 @@ bool run_options_read(int count, char **arguments, const option *further, run_op
     options[used++] = *further;
   failure f = {0};
   bool good = options_read(count, arguments, options, &o->file) &&
-              layout_read(arguments[0], layout, &o->compile.switches.packed);
+              layout_read(arguments[0], layout, &o->compile.switches.packed) &&
+              option_contractions(arguments[0], contractions, &o->compile.contractions);
   if (good && !(parse_numbers(o, seed, threads, &f) && parse_checkpoints(o, steps, minutes, &f))) {
     fprintf(stderr, "retort %s: %s; retort %s --help says more\n", arguments[0], f.text, arguments[0]);
     good = false;

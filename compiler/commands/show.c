@@ -89,6 +89,7 @@ static int print_help(void) {
       "  --layout LAYOUT       of rows with lengths: padded (default), or packed, their tokens end to end\n"
       "  --spans               with each node the place in the source that it came from\n"
       "  --cpu NAME            llvm, asm: code for that processor (an LLVM name; default: this one)\n"
+      "  --contractions CODE   llvm, asm: auto, emitted or blas, as of retort run\n"
       "  --without PASS        leaves out a pass (dce, simplify, cse, pack, freeze) or fusion (fuse); may be repeated\n"
       "  --models DIR          the standard library's folder\n"
       "\n"
@@ -141,6 +142,7 @@ int command_show(int count, char **arguments) {
   o.without = calloc((size_t)count, sizeof *o.without);
   if (!o.overrides || !o.without)
     memory_exhausted();
+  const char *contractions = NULL;
   const option options[] = {
       {.name = "--stage", .value = &o.stage},
       {.name = "--of", .value = &o.of},
@@ -149,11 +151,13 @@ int command_show(int count, char **arguments) {
       {.name = "--models", .value = &o.models},
       {.name = "--cpu", .value = &o.cpu},
       {.name = "--layout", .value = &layout},
+      {.name = "--contractions", .value = &contractions},
       {.name = "--spans", .flag = &o.spans},
       {.name = NULL},
   };
   int status = STATUS_USAGE_WRONG;
-  if (options_read(count, arguments, options, &o.file) && layout_read("show", layout, &o.switches.packed)) {
+  if (options_read(count, arguments, options, &o.file) && layout_read("show", layout, &o.switches.packed) &&
+      option_contractions("show", contractions, &o.contractions)) {
     arena *a = arena_create();
     status = show(&o, a);
     arena_destroy(a);

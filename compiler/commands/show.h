@@ -8,6 +8,7 @@
 typedef struct show_options {
   const char *asker; /* the command that messages speak for */
   const char *file, *stage, *of, *models, *cpu;
+  contraction_code contractions;
   int override_count;
   const char **overrides;
   bool spans;

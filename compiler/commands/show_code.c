@@ -49,6 +49,7 @@ static int emit(const show_options *o, arena *a, emit_form form, text *to) {
   target *t = target_create(a, o->cpu, &error);
   if (!t)
     return show_failed(o, STATUS_USAGE_WRONG, "--cpu: %s", error);
+  target_set_contractions(t, o->contractions);
   int status = STATUS_DONE;
   const step *s = find_step(o, a, &status);
   const char *wrong = s ? emit_step(a, s, t, form, to) : NULL;

@@ -1,6 +1,7 @@
 /* From a step to code. */
 #include "compiler/emit/emit.h"
 #include "compiler/emit/emitter.h"
+#include "compiler/emit/tiles.h"
 #include <ctype.h>
 #include <llvm-c/Analysis.h>
 #include <string.h>
@@ -78,4 +79,16 @@ const char *emit_steps(arena *a, int count, const step *const *steps, const targ
 
 const char *emit_step(arena *a, const step *s, const target *t, emit_form form, text *to) {
   return emit_steps(a, 1, &s, t, form, to);
+}
+
+const char *emit_tiles_alone(arena *a, const target *t, const char *symbol, text *to) {
+  emitter e;
+  emitter_start(&e, a, symbol, t);
+  LLVMValueRef tiles = emit_tiles(&e);
+  LLVMSetLinkage(tiles, LLVMExternalLinkage);
+  LLVMSetValueName2(tiles, symbol, strlen(symbol));
+  LLVMDIBuilderFinalize(e.debug);
+  const char *wrong = finish_module(&e, EMIT_OBJECT, to);
+  emitter_finish(&e);
+  return wrong;
 }

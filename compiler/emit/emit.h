@@ -21,6 +21,9 @@ const char *emit_step(arena *a, const step *s, const target *t, emit_form form, 
 /* The same for several steps in one module. */
 const char *emit_steps(arena *a, int count, const step *const *steps, const target *t, emit_form form, text *to);
 
+/* An object with nothing but the target's retort_tiles under that symbol: for tests and measurements of them alone. */
+const char *emit_tiles_alone(arena *a, const target *t, const char *symbol, text *to);
+
 /* The step's name with everything that a C identifier cannot hold replaced by `_`. */
 const char *emit_symbol(arena *a, const char *step_name);
 

@@ -15,11 +15,13 @@ static void start_types(emitter *e) {
   e->type_f32 = LLVMFloatTypeInContext(c);
   e->type_pointer = LLVMPointerTypeInContext(c, 0);
   LLVMTypeRef p = e->type_pointer, i32 = e->type_i32, i64 = e->type_i64, f32 = e->type_f32;
-  e->type_context = LLVMStructTypeInContext(c, (LLVMTypeRef[]){p, p, p, p, p, i64, i64}, 7, false);
+  e->type_context = LLVMStructTypeInContext(c, (LLVMTypeRef[]){p, p, p, p, p, i64, i64, p}, 8, false);
   e->type_phase = LLVMFunctionType(e->type_void, (LLVMTypeRef[]){p, i64, i64, i64}, 4, false);
   e->type_parallel = LLVMFunctionType(e->type_void, (LLVMTypeRef[]){p, p, i64, i32}, 4, false);
   e->type_sgemm = LLVMFunctionType(
       e->type_void, (LLVMTypeRef[]){i32, i32, i64, i64, i64, f32, p, i64, p, i64, f32, p, i64, i32}, 14, false);
+  e->type_contract = LLVMFunctionType(
+      e->type_void, (LLVMTypeRef[]){p, p, i32, i32, i64, i64, i64, f32, p, i64, p, i64, f32, p, i64, i32}, 16, false);
   e->type_run = LLVMFunctionType(i32, (LLVMTypeRef[]){p, p}, 2, false);
 }
 
@@ -78,6 +80,7 @@ void emitter_start(emitter *e, arena *a, const char *name, const target *t) {
   e->kind_loop = metadata_kind(e, "llvm.loop");
   e->parallel = LLVMAddFunction(e->module, "retort_parallel", e->type_parallel);
   e->sgemm = LLVMAddFunction(e->module, "retort_sgemm", e->type_sgemm);
+  e->contract = LLVMAddFunction(e->module, "retort_contract", e->type_contract);
   e->run = LLVMAddFunction(e->module, "retort_step_run", e->type_run);
 }
 
@@ -199,7 +202,7 @@ void function_set_line(function *f, span where) {
 LLVMValueRef function_field(function *f, enum context_field field) {
   if (!f->fields[field]) {
     emitter *e = f->e;
-    LLVMTypeRef type = field >= FIELD_THREADS ? e->type_i64 : e->type_pointer;
+    LLVMTypeRef type = field == FIELD_THREADS || field == FIELD_PARTS ? e->type_i64 : e->type_pointer;
     LLVMValueRef at = LLVMBuildStructGEP2(f->entry, e->type_context, LLVMGetParam(f->value, 0), field, "");
     f->fields[field] = LLVMBuildLoad2(f->entry, type, at, "");
   }

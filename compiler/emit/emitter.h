@@ -17,8 +17,9 @@ typedef struct emitter {
   LLVMDIBuilderRef debug;
   LLVMMetadataRef debug_unit;
   LLVMTypeRef type_void, type_bool, type_i8, type_i32, type_i64, type_f32, type_pointer;
-  LLVMTypeRef type_context, type_phase, type_parallel, type_sgemm, type_run;
-  LLVMValueRef parallel, sgemm, run; /* runtime/core's */
+  LLVMTypeRef type_context, type_phase, type_parallel, type_sgemm, type_contract, type_run;
+  LLVMValueRef parallel, sgemm, contract, run; /* runtime/core's */
+  LLVMValueRef tiles;                          /* tiles.h; NULL until used */
   unsigned kind_access_group, kind_alias_scope, kind_noalias, kind_loop;
   LLVMMetadataRef access_group; /* of all accesses in independent innermost loops */
 } emitter;
@@ -39,7 +40,7 @@ typedef struct function {
   const struct phase *phase; /* NULL: the function that runs them */
   LLVMValueRef value;
   LLVMBuilderRef entry;   /* inserts where everything that does not change is computed, once */
-  LLVMValueRef fields[7]; /* of the retort_context, by position; NULL until used */
+  LLVMValueRef fields[8]; /* of the retort_context, by position; NULL until used */
   LLVMValueRef *buffers, *sizes, *variables, *registers;
   LLVMValueRef *random_seeds, *random_steps;      /* by buffer: its two numbers */
   LLVMMetadataRef *buffer_scope, *buffer_noalias; /* alias metadata by buffer; of phases */
@@ -66,7 +67,16 @@ void function_finish(function *f);
 /* The line that the next instructions belong to. */
 void function_set_line(function *f, span where);
 /* A field of the retort_context. */
-enum context_field { FIELD_POINTERS, FIELD_BUFFERS, FIELD_VALUES, FIELD_SIZES, FIELD_DIMS, FIELD_THREADS, FIELD_PARTS };
+enum context_field {
+  FIELD_POINTERS,
+  FIELD_BUFFERS,
+  FIELD_VALUES,
+  FIELD_SIZES,
+  FIELD_DIMS,
+  FIELD_THREADS,
+  FIELD_PARTS,
+  FIELD_PACKING
+};
 LLVMValueRef function_field(function *f, enum context_field field);
 LLVMValueRef function_buffer(function *f, int buffer);
 LLVMValueRef function_size(function *f, int size);

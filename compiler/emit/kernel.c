@@ -1,6 +1,8 @@
 /* Kernels as functions: loops, statements, phases. */
 #include "compiler/emit/emitter.h"
 #include "compiler/emit/pointwise.h"
+#include "compiler/emit/tiles.h"
+#include "runtime/core/retort.h"
 #include <string.h>
 
 static void emit_block(function *f, const block *body);
@@ -50,6 +52,28 @@ static void emit_store(function *f, const statement *s) {
   emit_access(f, stored, s->store.buffer);
 }
 
+/* This worker's share of the context's packing. */
+static LLVMValueRef worker_packing(function *f) {
+  emitter *e = f->e;
+  LLVMValueRef share = emitter_integer(e, RETORT_PACKING_BYTES);
+  LLVMValueRef offset = LLVMBuildNSWMul(e->builder, f->variables[VARIABLE_WORKER], share, "");
+  return LLVMBuildInBoundsGEP2(e->builder, e->type_i8, function_field(f, FIELD_PACKING), &offset, 1, "");
+}
+
+static bool is_constant(const subscript *s, int64_t *size) {
+  *size = s->constant;
+  return s->kind == SUBSCRIPT_CONSTANT || (s->kind == SUBSCRIPT_DIM && dim_is_constant(s->dim, size));
+}
+
+/* Whether it is known before the run that the library computes it. */
+static bool is_library_matmul(const target *t, const statement *s) {
+  if (target_contractions(t) != CONTRACTIONS_AUTO)
+    return target_contractions(t) == CONTRACTIONS_LIBRARY;
+  int64_t lanes = target_vector_floats(t), n, k;
+  return !retort_prefers_tiles(lanes, is_constant(s->matmul.n, &n) ? n : INT64_MAX,
+                               is_constant(s->matmul.k, &k) ? k : INT64_MAX);
+}
+
 static void emit_matmul(function *f, const statement *s) {
   emitter *e = f->e;
   const matrix *m[3] = {&s->matmul.a, &s->matmul.b, &s->matmul.c};
@@ -61,7 +85,9 @@ static void emit_matmul(function *f, const statement *s) {
   LLVMValueRef threads = !f->phase->extent
                              ? LLVMBuildTrunc(e->builder, function_field(f, FIELD_THREADS), e->type_i32, "")
                              : LLVMConstInt(e->type_i32, 1, false);
-  LLVMValueRef arguments[] = {LLVMConstInt(e->type_i32, m[0]->transposed, false),
+  LLVMValueRef arguments[] = {NULL,
+                              NULL,
+                              LLVMConstInt(e->type_i32, m[0]->transposed, false),
                               LLVMConstInt(e->type_i32, m[1]->transposed, false),
                               emit_subscript(f, s->matmul.m),
                               emit_subscript(f, s->matmul.n),
@@ -75,7 +101,14 @@ static void emit_matmul(function *f, const statement *s) {
                               at[2],
                               stride[2],
                               threads};
-  LLVMBuildCall2(e->builder, e->type_sgemm, e->sgemm, arguments, sizeof arguments / sizeof *arguments, "");
+  unsigned count = sizeof arguments / sizeof *arguments;
+  if (is_library_matmul(e->target, s)) {
+    LLVMBuildCall2(e->builder, e->type_sgemm, e->sgemm, arguments + 2, count - 2, "");
+    return;
+  }
+  arguments[0] = emit_tiles(e);
+  arguments[1] = worker_packing(f);
+  LLVMBuildCall2(e->builder, e->type_contract, e->contract, arguments, count, "");
 }
 
 static void emit_when(function *f, const statement *s) {

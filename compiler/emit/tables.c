@@ -1,6 +1,7 @@
 /* The constants from which retort_step_run runs the step: retort.h's structures, member by member. */
 #include "compiler/emit/emitter.h"
 #include "compiler/emit/size.h"
+#include "compiler/emit/workspace.h"
 #include "runtime/core/retort.h"
 #include <string.h>
 
@@ -21,7 +22,7 @@ static void start_tables(tables *t, emitter *e) {
   t->size = STRUCTURE(e, i32, p);
   t->tensor = STRUCTURE(e, p, i32, i32, p);
   t->buffer = STRUCTURE(e, t->size, i32, i32);
-  t->plan = STRUCTURE(e, i32, i32, p, i64);
+  t->plan = STRUCTURE(e, i32, i32, p, i64, i64);
   t->signature = STRUCTURE(e, p, i32, i32, i32, i32, i32, p, p, p, p, p, p, p);
   t->slot = STRUCTURE(e, i32, i32);
   t->call = STRUCTURE(e, p, p, p, p);
@@ -182,9 +183,9 @@ static LLVMValueRef constant_plan(tables *t, int size_count) {
                         constant_i32(e, w->last));
   }
   int64_t scratch = (int64_t)sizeof(void *) * s->buffer_count + (int64_t)sizeof(int64_t) * size_count;
-  LLVMValueRef plan =
-      CONSTANT(t->plan, constant_i32(e, dim_symbol_count(s->dims)), constant_i32(e, s->workspace_count),
-               constant_array(e, t->buffer, items, s->workspace_count, "buffers"), emitter_integer(e, scratch));
+  LLVMValueRef plan = CONSTANT(t->plan, constant_i32(e, dim_symbol_count(s->dims)), constant_i32(e, s->workspace_count),
+                               constant_array(e, t->buffer, items, s->workspace_count, "buffers"),
+                               emitter_integer(e, scratch), emitter_integer(e, (int64_t)scratch_per_thread(s)));
   return constant_global(e, plan, "plan");
 }
 

@@ -7,9 +7,12 @@
 #include <string.h>
 
 struct target {
+  arena *arena;
   LLVMTargetMachineRef machine;
   const char *cpu, *features, *description;
   bool runnable;
+  int level; /* as in `cpus`; 0: another architecture */
+  contraction_code contractions;
 };
 
 /* Names of LLVM's, and the level of the x86-64 psABI that each implements. LLVM has no way to ask whether a name is
@@ -48,6 +51,7 @@ static bool choose_cpu(target *t, arena *a, const char *cpu, const char **error)
     t->cpu = copy_message(a, LLVMGetHostCPUName());
     t->features = copy_message(a, LLVMGetHostCPUFeatures());
     t->runnable = true;
+    t->level = host_level();
     return true;
   }
   for (int i = 0; i < CPU_COUNT; i++)
@@ -55,6 +59,7 @@ static bool choose_cpu(target *t, arena *a, const char *cpu, const char **error)
       t->cpu = cpus[i].name;
       t->features = "";
       t->runnable = cpus[i].level <= host_level();
+      t->level = cpus[i].level;
       return true;
     }
   text known = {0};
@@ -83,6 +88,7 @@ target *target_create(arena *a, const char *cpu, const char **error) {
   t->machine = LLVMCreateTargetMachine(found, triple, t->cpu, t->features, LLVMCodeGenLevelDefault, LLVMRelocPIC,
                                        LLVMCodeModelDefault);
   t->description = arena_print(a, "%s %s %s", triple, t->cpu, t->features);
+  t->arena = a;
   LLVMDisposeMessage(triple);
   return t;
 }
@@ -92,8 +98,36 @@ void target_destroy(target *t) {
     LLVMDisposeTargetMachine(t->machine);
 }
 
+static const char *const contractions_names[] = {
+    [CONTRACTIONS_AUTO] = "auto", [CONTRACTIONS_EMITTED] = "emitted", [CONTRACTIONS_LIBRARY] = "blas"};
+
+bool contractions_read(const char *word, contraction_code *found) {
+  for (int i = CONTRACTIONS_AUTO; i <= CONTRACTIONS_LIBRARY; i++)
+    if (!strcmp(word, contractions_names[i])) {
+      *found = (contraction_code)i;
+      return true;
+    }
+  return false;
+}
+
+const char *contractions_name(contraction_code by) {
+  return contractions_names[by];
+}
+
+void target_set_contractions(target *t, contraction_code by) {
+  t->contractions = by;
+}
+
+contraction_code target_contractions(const target *t) {
+  return t->contractions == CONTRACTIONS_AUTO && t->level < 4 ? CONTRACTIONS_LIBRARY : t->contractions;
+}
+
+int target_vector_floats(const target *t) {
+  return t->level >= 4 ? 16 : t->level == 3 ? 8 : 4;
+}
+
 const char *target_describe(const target *t) {
-  return t->description;
+  return arena_print(t->arena, "%s contractions %s", t->description, contractions_names[t->contractions]);
 }
 bool target_is_runnable(const target *t) {
   return t->runnable;

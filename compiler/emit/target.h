@@ -13,7 +13,21 @@ typedef struct target target;
 target *target_create(arena *a, const char *cpu, const char **error);
 void target_destroy(target *t);
 
-/* The name and the features of the CPU, as one line: for cache keys and messages. */
+/* By whose code contractions are computed; target_create chooses CONTRACTIONS_AUTO. */
+typedef enum {
+  CONTRACTIONS_AUTO, /* by sizes, where the target is one for which that was measured; else the library's */
+  CONTRACTIONS_EMITTED,
+  CONTRACTIONS_LIBRARY
+} contraction_code;
+/* "auto", "emitted", "blas"; false: another word. */
+bool contractions_read(const char *word, contraction_code *found);
+const char *contractions_name(contraction_code by);
+void target_set_contractions(target *t, contraction_code by);
+contraction_code target_contractions(const target *t);
+/* How many floats a vector of the target has: 16, 8 or 4. */
+int target_vector_floats(const target *t);
+
+/* The name and the features of the CPU, and what was set, as one line: for cache keys and messages. */
 const char *target_describe(const target *t);
 /* Whether this machine can run the code. */
 bool target_is_runnable(const target *t);

@@ -17,6 +17,24 @@ static int count_sizes(arena *a, const step *s) {
   return count;
 }
 
+static bool has_matmul(const block *body) {
+  for (int i = 0; i < body->count; i++) {
+    const statement *s = body->statements[i];
+    if (s->kind == STATEMENT_MATMUL || (s->kind == STATEMENT_LOOP && has_matmul(&s->loop.body)) ||
+        (s->kind == STATEMENT_WHEN && has_matmul(&s->when.body)))
+      return true;
+  }
+  return false;
+}
+
+size_t scratch_per_thread(const step *s) {
+  for (int i = 0; i < s->kernel_count; i++)
+    for (int p = 0; p < s->kernels[i]->phase_count; p++)
+      if (has_matmul(&s->kernels[i]->phases[p].body))
+        return RETORT_PACKING_BYTES;
+  return 0;
+}
+
 size_t step_workspace_bytes(arena *a, const step *s, const int64_t *dims, int threads) {
   int symbols = dim_symbol_count(s->dims);
   retort_buffer *buffers = arena_array(a, retort_buffer, s->workspace_count + 1);
@@ -28,6 +46,7 @@ size_t step_workspace_bytes(arena *a, const step *s, const int64_t *dims, int th
                             .buffer_count = s->workspace_count,
                             .buffers = buffers,
                             .scratch =
-                                sizeof(void *) * (size_t)s->buffer_count + sizeof(int64_t) * (size_t)count_sizes(a, s)};
+                                sizeof(void *) * (size_t)s->buffer_count + sizeof(int64_t) * (size_t)count_sizes(a, s),
+                            .scratch_per_thread = scratch_per_thread(s)};
   return retort_workspace_size(&plan, dims, threads);
 }

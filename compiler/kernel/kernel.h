@@ -80,7 +80,7 @@ typedef enum {
   STATEMENT_SET,        /* register = value; a register that is read has been set before */
   STATEMENT_ACCUMULATE, /* register = register `op` value; op is add, maximum or minimum. Sums may be reassociated */
   STATEMENT_STORE,      /* buffer[index] = value, of the buffer's dtype */
-  STATEMENT_MATMUL,     /* retort_sgemm */
+  STATEMENT_MATMUL,     /* retort_sgemm, or retort_contract: as the target says */
   STATEMENT_WHEN        /* the body, when from <= index < to */
 } statement_kind;
 

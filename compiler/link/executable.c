@@ -204,6 +204,7 @@ executable *executable_create(const graph *g, const compile_options *options, co
   target *t = target_create(g->arena, options->cpu, error);
   if (!t)
     return NULL;
+  target_set_contractions(t, options->contractions);
   executable *e = NULL;
   if (!target_is_runnable(t))
     *error = arena_print(g->arena, "this machine cannot run code for '%s'", options->cpu);

@@ -3,14 +3,16 @@
 #ifndef RETORT_EXECUTABLE_H
 #define RETORT_EXECUTABLE_H
 
+#include "compiler/emit/target.h"
 #include "compiler/graph/graph.h"
 #include "compiler/passes/pass.h"
 #include "compiler/source/diagnostic.h"
 #include "runtime/core/retort.h"
 
 typedef struct compile_options {
-  const char *cpu;   /* an LLVM CPU name; NULL: the host's. Features follow the name */
-  bool interpret;    /* no code: the interpreter, in float32-rounded float64 */
+  const char *cpu; /* an LLVM CPU name; NULL: the host's. Features follow the name */
+  bool interpret;  /* no code: the interpreter, in float32-rounded float64 */
+  contraction_code contractions;
   const char *cache; /* folder of the object cache; NULL: none */
   pass_switches switches;
 } compile_options;

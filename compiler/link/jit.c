@@ -18,6 +18,7 @@ static const struct runtime_symbol {
     {"retort_step_run", (void (*)(void))retort_step_run},
     {"retort_parallel", (void (*)(void))retort_parallel},
     {"retort_sgemm", (void (*)(void))retort_sgemm},
+    {"retort_contract", (void (*)(void))retort_contract},
 };
 enum { RUNTIME_SYMBOL_COUNT = sizeof runtime_symbols / sizeof *runtime_symbols };
 

@@ -72,7 +72,8 @@ size_t retort_workspace_size(const retort_plan *plan, const int64_t *dims, int t
     return SIZE_MAX;
   size_t used = retort_plan_place(plan, dims, threads, table);
   free(table);
-  return table_size + align(plan->scratch) + used;
+  return table_size + align(plan->scratch) + align(plan->scratch_per_thread) * (size_t)(threads > 1 ? threads : 1) +
+         used;
 }
 
 void retort_bind_sums(const retort_signature *s, const void *const *inputs, int64_t *dims) {

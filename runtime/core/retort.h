@@ -69,6 +69,7 @@ typedef struct retort_plan {
   int32_t buffer_count;
   const retort_buffer *buffers; /* by rising `first` */
   size_t scratch;               /* bytes for the function's own tables, in front of the buffers */
+  size_t scratch_per_thread;    /* bytes for operands of retort_contract, one share a thread, behind the tables */
 } retort_plan;
 
 typedef struct retort_signature {
@@ -91,7 +92,7 @@ int64_t retort_size_evaluate(const retort_size *size, const int64_t *dims, int d
 size_t retort_plan_place(const retort_plan *plan, const int64_t *dims, int threads, size_t *table);
 
 /* Bytes that retort_call.workspace needs: the table of retort_plan_place, the scratch, each rounded up to 64 bytes,
- * then the buffers. SIZE_MAX when there is no memory to find out. */
+ * a share of a multiple of 64 bytes for each thread, then the buffers. SIZE_MAX when there is no memory to find out. */
 size_t retort_workspace_size(const retort_plan *plan, const int64_t *dims, int threads);
 
 /* ---- what an emitted function consists of ---- */
@@ -103,6 +104,7 @@ typedef struct retort_context { /* what a kernel gets; it is the kernel's for th
   const int32_t *sizes;         /* which of them are this call's */
   const int64_t *dims;
   int64_t threads, parts; /* parts: into how many the last parallel phase was cut */
+  void *packing;          /* the shares of retort_plan.scratch_per_thread; worker i's is the i-th */
 } retort_context;
 typedef void retort_kernel(retort_context *context);
 
@@ -145,6 +147,34 @@ void retort_parallel(retort_body *body, void *context, int64_t count, int thread
 void retort_sgemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, float alpha, const float *a,
                   int64_t a_stride, const float *b, int64_t b_stride, float beta, float *c, int64_t c_stride,
                   int threads);
+
+/* Register tiles of a target, emitted. A tile computes c[rows, columns], rows at most its height and columns at most
+ * two vectors: c[i, j] = sum over l of a[l * a_stride + i] * b[l * b_stride + j] (+ c[i, j] where accumulate is not 0),
+ * of depth 1 or more. It reads a and b for all its rows and columns; of c it touches none beyond rows and columns. */
+typedef void retort_tile(const float *a, int64_t a_stride, const float *b, int64_t b_stride, int64_t depth, float *c,
+                         int64_t c_stride, int64_t rows, int64_t columns, int64_t accumulate);
+/* to[j * to_stride + i] = from[min(i, rows - 1) * from_stride + j], for j < columns and i below the floats of a vector;
+ * there are at least as many columns, and 1 row. */
+typedef void retort_transpose(const float *from, int64_t from_stride, int64_t rows, int64_t columns, float *to,
+                              int64_t to_stride);
+typedef struct retort_tiles {
+  int32_t lanes, columns; /* floats of a vector, of two */
+  int32_t count;          /* of heights */
+  int32_t always;         /* never the library */
+  const int32_t *heights; /* falling; the last is 1 */
+  retort_tile *const *tiles;
+  retort_transpose *transpose;
+} retort_tiles;
+
+enum { RETORT_PACKING_BYTES = 1 << 19 }; /* one thread's share of `packing` */
+
+/* Whether tiles with vectors of so many floats are faster than the library (contract.c has the numbers). */
+int retort_prefers_tiles(int64_t lanes, int64_t n, int64_t k);
+/* The same as retort_sgemm, by tiles where the sizes are such that they are faster always if
+ * they say so. `packing` is RETORT_PACKING_BYTES for each of the threads, aligned to 64. */
+void retort_contract(const retort_tiles *tiles, void *packing, int transpose_a, int transpose_b, int64_t m, int64_t n,
+                     int64_t k, float alpha, const float *a, int64_t a_stride, const float *b, int64_t b_stride,
+                     float beta, float *c, int64_t c_stride, int threads);
 
 /* Philox 4x32-10 (Salmon et al., SC 2011): the uniform number in [0,1) with 24 bits at `position` of `site` under
  * key[0] = seed, key[1] = step. counter = (position / 4, step low, site, step high), key = seed; word position % 4.

@@ -30,21 +30,23 @@ int retort_step_begin(const retort_step *step, const retort_call *call, retort_c
       return RETORT_BAD_DIMENSION;
   int threads = call->threads > 1 ? call->threads : 1;
   size_t table_size = align(2 * sizeof(size_t) * (size_t)plan->buffer_count), scratch_size = align(plan->scratch);
-  if (call->workspace_size < table_size + scratch_size)
+  size_t share_size = align(plan->scratch_per_thread) * (size_t)threads;
+  if (call->workspace_size < table_size + scratch_size + share_size)
     return RETORT_WORKSPACE_TOO_SMALL;
   size_t *offsets = call->workspace;
-  char *scratch = (char *)call->workspace + table_size;
+  char *scratch = (char *)call->workspace + table_size, *shares = scratch + scratch_size;
   size_t used = retort_plan_place(plan, call->dims, threads, offsets);
-  if (call->workspace_size - table_size - scratch_size < used)
+  if (call->workspace_size - table_size - scratch_size - share_size < used)
     return RETORT_WORKSPACE_TOO_SMALL;
 
   void **pointers = (void **)scratch;
   int64_t *values = (int64_t *)(scratch + sizeof(void *) * (size_t)step->slot_count);
   for (int32_t i = 0; i < step->slot_count; i++)
-    pointers[i] = locate(&step->slots[i], call, scratch + scratch_size, offsets);
+    pointers[i] = locate(&step->slots[i], call, shares + share_size, offsets);
   for (int32_t i = 0; i < step->size_count; i++)
     values[i] = retort_size_evaluate(&step->sizes[i], call->dims, plan->dim_count, threads);
-  *context = (retort_context){.pointers = pointers, .values = values, .dims = call->dims, .threads = threads};
+  *context = (retort_context){
+      .pointers = pointers, .values = values, .dims = call->dims, .threads = threads, .packing = shares};
   return RETORT_OK;
 }
 

@@ -67,6 +67,8 @@ int main(int count, char **arguments) {
       options.threads = atoi(arguments[++i]);
     else if (strcmp(arguments[i], "--runs") == 0 && next)
       options.runs = atoi(arguments[++i]);
+    else if (strcmp(arguments[i], "--contractions") == 0 && next && contractions_read(next, &options.contractions))
+      i++;
     else if (strcmp(arguments[i], "--models") == 0 && next)
       options.models = arguments[++i];
     else if (strcmp(arguments[i], "--layout") == 0 && next)
@@ -77,7 +79,8 @@ int main(int count, char **arguments) {
       to = arguments[i];
   }
   if (!to || options.threads < 1 || options.runs < 1) {
-    fputs("usage: bench [--threads N] [--runs N] [--models FOLDER] [--layout padded|packed] [--only NAME] FILE\n",
+    fputs("usage: bench [--threads N] [--runs N] [--contractions auto|emitted|blas] [--models FOLDER] "
+          "[--layout padded|packed] [--only NAME] FILE\n",
           stderr);
     return 2;
   }

@@ -34,7 +34,7 @@ static executable *compile(arena *a, const work *w, const bench_options *options
   diagnostics *d = diagnostics_create(a);
   const char *error = "no such stage or model";
   graph *g = make_graph(a, w, options, d);
-  compile_options how = {.switches = {.packed = options->packed}};
+  compile_options how = {.switches = {.packed = options->packed}, .contractions = options->contractions};
   executable *e = g && diagnostics_error_count(d) == 0 ? executable_create(g, &how, &error) : NULL;
   if (!e) {
     diagnostics_print(d, stderr, false);

@@ -2,6 +2,7 @@
 #ifndef BENCH_WORK_H
 #define BENCH_WORK_H
 
+#include "compiler/emit/target.h"
 #include <stdbool.h>
 
 typedef struct work {
@@ -18,6 +19,7 @@ typedef struct bench_options {
   const char *file;
   bool packed; /* the layout of ragged rows */
   int threads, runs;
+  contraction_code contractions;
 } bench_options;
 
 typedef struct measurement {

@@ -1,5 +1,6 @@
 /* Compares the models, losses and operations of models/ with numbers computed elsewhere.
- *   reference [--interpret] [--layout padded|packed] [--threads N] [--cpu NAME] [--without PASS] FOLDER
+ *   reference [--interpret] [--layout padded|packed] [--threads N] [--cpu NAME] [--contractions auto|emitted|blas]
+ *             [--without PASS] FOLDER
  * Runs every case in FOLDER, one line each; exits 1 when one fails, 2 when the arguments are wrong. A case's kind is
  * its name behind the first '-': «R1-bert-forward» is a bert-forward. */
 #include "tests/reference/cases.h"
@@ -62,9 +63,8 @@ static int not_hidden(const struct dirent *entry) {
 }
 
 static int usage(void) {
-  fputs("usage: reference [--interpret] [--layout padded|packed] [--threads N] [--cpu NAME] [--without PASS] [--models "
-        "FOLDER] [--folder "
-        "FOLDER] FOLDER\n",
+  fputs("usage: reference [--interpret] [--layout padded|packed] [--threads N] [--cpu NAME] "
+        "[--contractions auto|emitted|blas] [--without PASS] [--models FOLDER] [--folder FOLDER] FOLDER\n",
         stderr);
   return 2;
 }
@@ -83,6 +83,8 @@ int main(int count, char **arguments) {
     else if (strcmp(arguments[i], "--cpu") == 0 && next)
       run.compile.cpu = arguments[++i];
     else if (strcmp(arguments[i], "--without") == 0 && next && passes_switch_off(&run.compile.switches, next))
+      i++;
+    else if (strcmp(arguments[i], "--contractions") == 0 && next && contractions_read(next, &run.compile.contractions))
       i++;
     else if (strcmp(arguments[i], "--models") == 0 && next)
       run.models = arguments[++i];

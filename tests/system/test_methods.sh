@@ -105,9 +105,10 @@ test_every_method_learns() {
   expect 0 "$RETORT" run methods.rt --threads 1 --out kept
   falling kept/metrics.jsonl | sort -n >result
   [ "$(wc -l <result)" = "$(methods | wc -l)" ] || fail_test "not every method ran: $(cat result)"
+  # Two logits standardized are 1 and -1 whatever the weights are: that loss falls or not by the last bits.
   grep DOES-NOT-FALL result | while read -r number rest; do
     echo "$(methods | sed -n "${number}p"): $rest"
-  done >wrong
+  done | grep -v "with standardized_labels:" >wrong
   [ -s wrong ] && fail_test "$(cat wrong)"
   return 0
 }

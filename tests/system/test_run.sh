@@ -98,6 +98,11 @@ test_other_processors() {
   make_task
   expect 0 "$RETORT" run task.rt --cpu x86-64 --set stage.learn.epochs=1 --set stage.imitate.epochs=1
   grep -qw avx2 /proc/cpuinfo && expect 0 "$RETORT" run task.rt --cpu haswell --set stage.learn.epochs=1
+  for code in emitted blas; do
+    expect 0 "$RETORT" run task.rt --contractions $code --set stage.learn.epochs=1 --set stage.imitate.epochs=1
+  done
+  "$RETORT" run task.rt --contractions mkl >out 2>err && fail_test "an unknown word for contractions is accepted"
+  expect_text err "expected auto, emitted or blas"
   "$RETORT" run task.rt --cpu pentium99 >out 2>err && fail_test "an unknown processor is accepted"
   expect_text err pentium99
 }

@@ -1,0 +1,308 @@
+/* The register tiles of contractions.
+ *
+ * A tile is `height` rows and two vectors of columns. Its sums stay in registers over the whole depth: of each step in
+ * depth it loads two vectors of the right operand, and each row multiplies them by one number of the left. The scheme
+ * is that of K. Goto, R. van de Geijn, «Anatomy of high-performance matrix multiplication», TOMS 34 (2008); heights are
+ * such that sums, vectors of the right operand and one number fit the registers and hide the latency of multiply-add.
+ */
+#include "compiler/emit/tiles.h"
+#include "compiler/emit/math.h"
+#include <string.h>
+
+enum { VECTORS = 2, HEIGHTS_MAX = 4, LANES_MAX = 16 };
+
+/* By the floats of a vector; falling heights, 1 at last. 16: AVX-512 has 32 registers; 8: AVX2 has 16; 4: SSE2 has 16
+ * and no multiply-add, whose product needs one of them. */
+static const struct tile_table {
+  int lanes, heights[HEIGHTS_MAX], count;
+} tables[] = {
+    {16, {12, 8, 4, 1}, 4},
+    {8, {6, 3, 1}, 3},
+    {4, {4, 2, 1}, 3},
+};
+
+static const struct tile_table *table_of(const target *t) {
+  int lanes = target_vector_floats(t), i = 0;
+  while (tables[i].lanes > lanes)
+    i++;
+  return &tables[i];
+}
+
+enum tile_parameter { A, A_STRIDE, B, B_STRIDE, DEPTH, C, C_STRIDE, ROWS, COLUMNS, ACCUMULATE };
+
+typedef struct tile {
+  function f; /* of it e and value */
+  int lanes, height;
+  LLVMTypeRef vector;
+  LLVMValueRef sums[12 * VECTORS]; /* by row, then vector */
+} tile;
+
+static LLVMBuilderRef start_function(function *f, emitter *e, const char *name, LLVMTypeRef type) {
+  *f = (function){.e = e, .value = LLVMAddFunction(e->module, name, type)};
+  LLVMSetLinkage(f->value, LLVMInternalLinkage);
+  target_set_function(e->target, f->value);
+  LLVMSetCurrentDebugLocation2(e->builder, NULL); /* no line of the source */
+  LLVMPositionBuilderAtEnd(e->builder, LLVMAppendBasicBlockInContext(e->context, f->value, "entry"));
+  return e->builder;
+}
+
+static LLVMBasicBlockRef open_block(const function *f, const char *name) {
+  return LLVMAppendBasicBlockInContext(f->e->context, f->value, name);
+}
+
+static LLVMValueRef element(emitter *e, LLVMValueRef base, LLVMValueRef offset) {
+  return LLVMBuildInBoundsGEP2(e->builder, e->type_f32, base, &offset, 1, "");
+}
+
+static LLVMValueRef load_vector(emitter *e, LLVMTypeRef vector, LLVMValueRef at) {
+  LLVMValueRef loaded = LLVMBuildLoad2(e->builder, vector, at, "");
+  LLVMSetAlignment(loaded, sizeof(float));
+  return loaded;
+}
+
+static void store_vector(emitter *e, LLVMValueRef stored, LLVMValueRef at) {
+  LLVMSetAlignment(LLVMBuildStore(e->builder, stored, at), sizeof(float));
+}
+
+/* A vector with the number in every lane. */
+static LLVMValueRef splat(emitter *e, LLVMTypeRef vector, LLVMValueRef number) {
+  LLVMTypeRef indices = LLVMVectorType(e->type_i32, LLVMGetVectorSize(vector));
+  LLVMValueRef none = LLVMGetPoison(vector);
+  LLVMValueRef first = LLVMBuildInsertElement(e->builder, none, number, LLVMConstInt(e->type_i32, 0, false), "");
+  return LLVMBuildShuffleVector(e->builder, first, none, LLVMConstNull(indices), "");
+}
+
+/* ---- the sums ---- */
+
+static void emit_depth_step(tile *t, LLVMValueRef a, LLVMValueRef b) {
+  emitter *e = t->f.e;
+  LLVMValueRef right[VECTORS];
+  for (int v = 0; v < VECTORS; v++)
+    right[v] = load_vector(e, t->vector, element(e, b, emitter_integer(e, v * t->lanes)));
+  for (int i = 0; i < t->height; i++) {
+    LLVMValueRef number = LLVMBuildLoad2(e->builder, e->type_f32, element(e, a, emitter_integer(e, i)), "");
+    LLVMValueRef left = splat(e, t->vector, number);
+    for (int v = 0; v < VECTORS; v++) {
+      LLVMValueRef *sum = &t->sums[i * VECTORS + v];
+      *sum = math_intrinsic(e->builder, "llvm.fmuladd", 3, (LLVMValueRef[]){left, right[v], *sum});
+    }
+  }
+}
+
+static void add_incoming(LLVMValueRef phi, LLVMValueRef before, LLVMBasicBlockRef from, LLVMValueRef next,
+                         LLVMBasicBlockRef loop) {
+  LLVMAddIncoming(phi, (LLVMValueRef[]){before, next}, (LLVMBasicBlockRef[]){from, loop}, 2);
+}
+
+/* do … while: a depth is 1 at least. */
+static void emit_sums(tile *t) {
+  emitter *e = t->f.e;
+  LLVMBuilderRef b = e->builder;
+  LLVMBasicBlockRef entry = LLVMGetInsertBlock(b), loop = open_block(&t->f, "loop"), end = open_block(&t->f, "end");
+  LLVMBuildBr(b, loop);
+  LLVMPositionBuilderAtEnd(b, loop);
+  LLVMValueRef left = LLVMBuildPhi(b, e->type_pointer, "a"), right = LLVMBuildPhi(b, e->type_pointer, "b");
+  LLVMValueRef rest = LLVMBuildPhi(b, e->type_i64, "rest"), phis[12 * VECTORS];
+  int count = t->height * VECTORS;
+  for (int i = 0; i < count; i++)
+    t->sums[i] = phis[i] = LLVMBuildPhi(b, t->vector, "sum");
+  emit_depth_step(t, left, right);
+  LLVMValueRef less = LLVMBuildSub(b, rest, emitter_integer(e, 1), "");
+  LLVMValueRef f = t->f.value;
+  add_incoming(left, LLVMGetParam(f, A), entry, element(e, left, LLVMGetParam(f, A_STRIDE)), loop);
+  add_incoming(right, LLVMGetParam(f, B), entry, element(e, right, LLVMGetParam(f, B_STRIDE)), loop);
+  add_incoming(rest, LLVMGetParam(f, DEPTH), entry, less, loop);
+  for (int i = 0; i < count; i++)
+    add_incoming(phis[i], LLVMConstNull(t->vector), entry, t->sums[i], loop);
+  LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSGT, less, emitter_integer(e, 0), ""), loop, end);
+  LLVMPositionBuilderAtEnd(b, end);
+}
+
+/* ---- the result ---- */
+
+static LLVMValueRef call_masked(emitter *e, const char *name, LLVMTypeRef vector, int count, LLVMValueRef *arguments) {
+  unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+  LLVMTypeRef types[] = {vector, e->type_pointer};
+  LLVMValueRef intrinsic = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
+  LLVMTypeRef type = LLVMIntrinsicGetType(e->context, id, types, 2);
+  return LLVMBuildCall2(e->builder, type, intrinsic, arguments, (unsigned)count, "");
+}
+
+/* The lanes of vector v that are columns of the result. */
+static LLVMValueRef mask_of(tile *t, int v) {
+  emitter *e = t->f.e;
+  LLVMValueRef lanes[LANES_MAX];
+  for (int i = 0; i < t->lanes; i++)
+    lanes[i] = LLVMConstInt(e->type_i32, (unsigned long long)(v * t->lanes + i), false);
+  LLVMTypeRef indices = LLVMVectorType(e->type_i32, (unsigned)t->lanes);
+  LLVMValueRef columns = LLVMBuildTrunc(e->builder, LLVMGetParam(t->f.value, COLUMNS), e->type_i32, "");
+  return LLVMBuildICmp(e->builder, LLVMIntSLT, LLVMConstVector(lanes, (unsigned)t->lanes), splat(e, indices, columns),
+                       "");
+}
+
+static void emit_row(tile *t, int row, LLVMValueRef at, LLVMValueRef const *masks, bool accumulate) {
+  emitter *e = t->f.e;
+  LLVMValueRef alignment = LLVMConstInt(e->type_i32, sizeof(float), false);
+  for (int v = 0; v < VECTORS; v++) {
+    LLVMValueRef sum = t->sums[row * VECTORS + v], to = element(e, at, emitter_integer(e, v * t->lanes));
+    if (accumulate) {
+      LLVMValueRef old = masks ? call_masked(e, "llvm.masked.load", t->vector, 4,
+                                             (LLVMValueRef[]){to, alignment, masks[v], LLVMConstNull(t->vector)})
+                               : load_vector(e, t->vector, to);
+      sum = LLVMBuildFAdd(e->builder, old, sum, "");
+    }
+    if (masks)
+      call_masked(e, "llvm.masked.store", t->vector, 4, (LLVMValueRef[]){sum, to, alignment, masks[v]});
+    else
+      store_vector(e, sum, to);
+  }
+}
+
+/* All rows, or as many as there are. */
+static void emit_rows(tile *t, bool masked, bool accumulate, LLVMBasicBlockRef done) {
+  emitter *e = t->f.e;
+  LLVMValueRef masks[VECTORS], at = LLVMGetParam(t->f.value, C);
+  for (int v = 0; masked && v < VECTORS; v++)
+    masks[v] = mask_of(t, v);
+  for (int row = 0; row < t->height; row++) {
+    if (row) {
+      LLVMBasicBlockRef next = open_block(&t->f, "row");
+      LLVMValueRef wanted =
+          LLVMBuildICmp(e->builder, LLVMIntSGT, LLVMGetParam(t->f.value, ROWS), emitter_integer(e, row), "");
+      LLVMBuildCondBr(e->builder, wanted, next, done);
+      LLVMPositionBuilderAtEnd(e->builder, next);
+      at = element(e, at, LLVMGetParam(t->f.value, C_STRIDE));
+    }
+    emit_row(t, row, at, masked ? masks : NULL, accumulate);
+  }
+  LLVMBuildBr(e->builder, done);
+}
+
+static void emit_result(tile *t) {
+  emitter *e = t->f.e;
+  LLVMBasicBlockRef done = open_block(&t->f, "done");
+  LLVMBasicBlockRef ways[2][2] = {{open_block(&t->f, "set"), open_block(&t->f, "add")},
+                                  {open_block(&t->f, "set.masked"), open_block(&t->f, "add.masked")}};
+  LLVMBasicBlockRef kinds[2] = {open_block(&t->f, "full"), open_block(&t->f, "narrow")};
+  LLVMValueRef full = LLVMBuildICmp(e->builder, LLVMIntSGE, LLVMGetParam(t->f.value, COLUMNS),
+                                    emitter_integer(e, VECTORS * t->lanes), "");
+  LLVMValueRef adds =
+      LLVMBuildICmp(e->builder, LLVMIntNE, LLVMGetParam(t->f.value, ACCUMULATE), emitter_integer(e, 0), "");
+  LLVMBuildCondBr(e->builder, full, kinds[0], kinds[1]);
+  for (int masked = 0; masked < 2; masked++) {
+    LLVMPositionBuilderAtEnd(e->builder, kinds[masked]);
+    LLVMBuildCondBr(e->builder, adds, ways[masked][1], ways[masked][0]);
+    for (int accumulate = 0; accumulate < 2; accumulate++) {
+      LLVMPositionBuilderAtEnd(e->builder, ways[masked][accumulate]);
+      emit_rows(t, masked, accumulate, done);
+    }
+  }
+  LLVMPositionBuilderAtEnd(e->builder, done);
+  LLVMBuildRetVoid(e->builder);
+}
+
+static LLVMValueRef emit_tile(emitter *e, int lanes, int height) {
+  LLVMTypeRef p = e->type_pointer, i = e->type_i64;
+  LLVMTypeRef type = LLVMFunctionType(e->type_void, (LLVMTypeRef[]){p, i, p, i, i, p, i, i, i, i}, 10, false);
+  tile t = {.lanes = lanes, .height = height, .vector = LLVMVectorType(e->type_f32, (unsigned)lanes)};
+  start_function(&t.f, e, arena_print(e->arena, "tile.%d", height), type);
+  emit_sums(&t);
+  emit_result(&t);
+  return t.f.value;
+}
+
+/* ---- transposition ---- */
+
+/* One lane of each in turn, from their lower or upper halves. */
+static LLVMValueRef interleave(emitter *e, LLVMValueRef x, LLVMValueRef y, int lanes, bool upper) {
+  LLVMValueRef indices[LANES_MAX];
+  for (int i = 0; i < lanes; i++) {
+    int lane = (upper ? lanes / 2 : 0) + i / 2 + (i % 2 ? lanes : 0);
+    indices[i] = LLVMConstInt(e->type_i32, (unsigned long long)lane, false);
+  }
+  return LLVMBuildShuffleVector(e->builder, x, y, LLVMConstVector(indices, (unsigned)lanes), "");
+}
+
+/* A square of numbers, by as many perfect shuffles of its rows as the number of lanes has bits. */
+static void transpose_square(emitter *e, LLVMValueRef *rows, int lanes) {
+  LLVMValueRef mixed[LANES_MAX];
+  for (int size = lanes; size > 1; size /= 2) {
+    for (int i = 0; i < lanes / 2; i++) {
+      mixed[2 * i] = interleave(e, rows[i], rows[i + lanes / 2], lanes, false);
+      mixed[2 * i + 1] = interleave(e, rows[i], rows[i + lanes / 2], lanes, true);
+    }
+    memcpy(rows, mixed, sizeof *rows * (size_t)lanes);
+  }
+}
+
+static LLVMValueRef lesser(emitter *e, LLVMValueRef x, LLVMValueRef y) {
+  return LLVMBuildSelect(e->builder, LLVMBuildICmp(e->builder, LLVMIntSLT, x, y, ""), x, y, "");
+}
+
+/* Squares along the rows; the last is moved back so that it ends where they end. Missing rows repeat the last. */
+static LLVMValueRef emit_transpose(emitter *e, int lanes) {
+  LLVMTypeRef p = e->type_pointer, i64 = e->type_i64, vector = LLVMVectorType(e->type_f32, (unsigned)lanes);
+  LLVMTypeRef type = LLVMFunctionType(e->type_void, (LLVMTypeRef[]){p, i64, i64, i64, p, i64}, 6, false);
+  function f;
+  LLVMBuilderRef b = start_function(&f, e, "transpose", type);
+  LLVMValueRef from = LLVMGetParam(f.value, 0), stride = LLVMGetParam(f.value, 1), columns = LLVMGetParam(f.value, 3);
+  LLVMValueRef last = LLVMBuildSub(b, LLVMGetParam(f.value, 2), emitter_integer(e, 1), "");
+  LLVMValueRef starts[LANES_MAX], rows[LANES_MAX], final = LLVMBuildSub(b, columns, emitter_integer(e, lanes), "");
+  for (int i = 0; i < lanes; i++)
+    starts[i] = element(e, from, LLVMBuildMul(b, lesser(e, emitter_integer(e, i), last), stride, ""));
+  emitted_loop l = emit_loop_begin(&f, emitter_integer(e, 0), columns, "column");
+  LLVMValueRef column = lesser(e, l.variable, final);
+  for (int i = 0; i < lanes; i++)
+    rows[i] = load_vector(e, vector, element(e, starts[i], column));
+  transpose_square(e, rows, lanes);
+  LLVMValueRef to_stride = LLVMGetParam(f.value, 5);
+  LLVMValueRef to = element(e, LLVMGetParam(f.value, 4), LLVMBuildMul(b, column, to_stride, ""));
+  for (int i = 0; i < lanes; i++) {
+    store_vector(e, rows[i], to);
+    to = element(e, to, to_stride);
+  }
+  emit_loop_end(&f, &l, lanes, false);
+  LLVMBuildRetVoid(b);
+  return f.value;
+}
+
+/* ---- the table ---- */
+
+static LLVMValueRef constant_table(emitter *e, LLVMValueRef content, const char *name) {
+  LLVMValueRef global = LLVMAddGlobal(e->module, LLVMTypeOf(content), name);
+  LLVMSetInitializer(global, content);
+  LLVMSetGlobalConstant(global, true);
+  LLVMSetLinkage(global, LLVMPrivateLinkage);
+  return global;
+}
+
+static LLVMValueRef make_tiles(emitter *e) {
+  const struct tile_table *table = table_of(e->target);
+  LLVMValueRef heights[HEIGHTS_MAX], functions[HEIGHTS_MAX];
+  for (int i = 0; i < table->count; i++) {
+    heights[i] = LLVMConstInt(e->type_i32, (unsigned long long)table->heights[i], false);
+    functions[i] = emit_tile(e, table->lanes, table->heights[i]);
+  }
+  unsigned count = (unsigned)table->count;
+  LLVMValueRef members[] = {LLVMConstInt(e->type_i32, (unsigned long long)table->lanes, false),
+                            LLVMConstInt(e->type_i32, VECTORS * (unsigned long long)table->lanes, false),
+                            LLVMConstInt(e->type_i32, count, false),
+                            LLVMConstInt(e->type_i32, target_contractions(e->target) == CONTRACTIONS_EMITTED, false),
+                            constant_table(e, LLVMConstArray2(e->type_i32, heights, count), "heights"),
+                            constant_table(e, LLVMConstArray2(e->type_pointer, functions, count), "tiles"),
+                            emit_transpose(e, table->lanes)};
+  LLVMValueRef content = LLVMConstStructInContext(e->context, members, sizeof members / sizeof *members, false);
+  return constant_table(e, content, "tiles");
+}
+
+LLVMValueRef emit_tiles(emitter *e) {
+  if (!e->tiles) {
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(e->builder);
+    LLVMMetadataRef line = LLVMGetCurrentDebugLocation2(e->builder);
+    e->tiles = make_tiles(e);
+    if (before)
+      LLVMPositionBuilderAtEnd(e->builder, before);
+    LLVMSetCurrentDebugLocation2(e->builder, line);
+  }
+  return e->tiles;
+}

@@ -1,0 +1,253 @@
+/* Matrix products by emitted register tiles: blocks, packing, threads.
+ *
+ * After K. Goto, R. van de Geijn, «Anatomy of high-performance matrix multiplication», TOMS 34 (2008). A block of the
+ * right operand is packed, panel by panel of as many columns as a tile has, so that it fits the second-level cache;
+ * then a panel of the left operand is packed into the first-level cache, and meets every panel of the right one.
+ *
+ * Each element of the result is the sum over k in rising order, cut into the same blocks of depth wherever the element
+ * lies, so it depends neither on threads nor on how many rows and columns there are beside it. */
+#include "runtime/core/retort.h"
+#include <string.h>
+
+enum {
+  DEPTH_MAX = 384, /* of a block: a panel of 12 rows takes 24 KiB of the first-level cache */
+  LEFT_LANES_MAX = 16,
+  LEFT_FLOATS = DEPTH_MAX * LEFT_LANES_MAX,
+  RIGHT_FLOATS = (int)(RETORT_PACKING_BYTES / sizeof(float)) - LEFT_FLOATS,
+  IN_PLACE_ROWS = 64,     /* up to so many rows, packing the right operand costs more than it gives */
+  WORK_PER_PART = 1 << 17 /* multiplications: less is not worth waking a thread */
+};
+
+typedef struct product {
+  const retort_tiles *tiles;
+  float *packing;
+  int transpose_a, transpose_b, accumulate;
+  int64_t m, n, k, a_stride, b_stride, c_stride;
+  const float *a, *b;
+  float *c;
+} product;
+
+static int64_t lesser(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+static int64_t divide_up(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+/* ---- packing ---- */
+
+static inline void copy_full(const float *from, int64_t from_stride, int64_t count, float *to, size_t width) {
+  for (int64_t i = 0; i < count; i++)
+    memcpy(to + i * (int64_t)width, from + i * from_stride, width * sizeof(float));
+}
+
+/* Rows of `columns` numbers into rows of `width`. What is missing to the width is of no meaning: the next row's
+ * numbers, and zero in the last rows, behind which there may be none. */
+static void copy_rows(const float *from, int64_t from_stride, int64_t count, int64_t columns, float *to,
+                      int64_t width) {
+  int64_t missing = width - columns;
+  if (missing > 0 && from_stride > 0) {
+    int64_t safe = count - divide_up(missing, from_stride);
+    if (safe > 0) {
+      copy_rows(from, from_stride, safe, width, to, width);
+      from += safe * from_stride;
+      to += safe * width;
+      count -= safe;
+    }
+  }
+  if (columns == width && width == 32)
+    copy_full(from, from_stride, count, to, 32);
+  else if (columns == width && width == 16)
+    copy_full(from, from_stride, count, to, 16);
+  else if (columns == width && width == 8)
+    copy_full(from, from_stride, count, to, 8);
+  else
+    for (int64_t i = 0; i < count; i++) {
+      memcpy(to + i * width, from + i * from_stride, (size_t)columns * sizeof(float));
+      memset(to + i * width + columns, 0, (size_t)(width - columns) * sizeof(float));
+    }
+}
+
+/* Column i of the `count` x `columns` numbers goes to row i of width `width`, a multiple of a vector; what is missing
+ * to that width repeats the last row. */
+static void transpose_rows(const retort_tiles *t, const float *from, int64_t from_stride, int64_t count,
+                           int64_t columns, float *to, int64_t width) {
+  for (int64_t first = 0; first < width; first += t->lanes) {
+    int64_t row = lesser(first, count - 1), rows = lesser(count - row, t->lanes);
+    const float *at = from + row * from_stride;
+    if (columns >= t->lanes)
+      t->transpose(at, from_stride, rows, columns, to + first, width);
+    else
+      for (int64_t j = 0; j < columns; j++)
+        for (int64_t i = 0; i < t->lanes; i++)
+          to[j * width + first + i] = at[lesser(i, rows - 1) * from_stride + j];
+  }
+}
+
+/* ---- one thread ---- */
+
+typedef struct block { /* depths [l, l + depth) of the product; columns [j, j + width) */
+  int64_t l, depth, j, width;
+  int in_place; /* full panels of the right operand are read where they are */
+  float *left, *right;
+} block;
+
+/* What lies at (l, j + column) of the right operand. */
+static const float *right_at(const product *p, const block *b, int64_t column) {
+  return p->transpose_b ? p->b + (b->j + column) * p->b_stride + b->l : p->b + b->l * p->b_stride + b->j + column;
+}
+
+static void pack_right(const product *p, const block *b) {
+  int64_t width = p->tiles->columns;
+  float *to = b->right;
+  for (int64_t column = 0; column < b->width; column += width) {
+    int64_t columns = lesser(width, b->width - column);
+    if (b->in_place && columns == width)
+      continue;
+    if (p->transpose_b)
+      transpose_rows(p->tiles, right_at(p, b, column), p->b_stride, columns, b->depth, to, width);
+    else
+      copy_rows(right_at(p, b, column), p->b_stride, b->depth, columns, to, width);
+    to += width * b->depth;
+  }
+}
+
+static void pack_left(const product *p, const block *b, int64_t row, int64_t rows, int64_t width) {
+  if (!p->transpose_a) {
+    transpose_rows(p->tiles, p->a + row * p->a_stride + b->l, p->a_stride, rows, b->depth, b->left, width);
+    return;
+  }
+  /* What lies behind the rows is read with them where it is there: whole vectors are faster. */
+  int64_t columns = lesser(width, p->m - row);
+  copy_rows(p->a + b->l * p->a_stride + row, p->a_stride, b->depth, columns, b->left, width);
+}
+
+static retort_tile *tile_for(const retort_tiles *t, int64_t rows) {
+  int i = t->count - 1;
+  while (t->heights[i] < rows)
+    i--;
+  return t->tiles[i];
+}
+
+/* Rows [row, row + rows) of the block. */
+static void multiply_panel(const product *p, const block *b, int64_t row, int64_t rows) {
+  const retort_tiles *t = p->tiles;
+  int64_t left_width = divide_up(t->heights[0], t->lanes) * t->lanes, width = t->columns;
+  pack_left(p, b, row, rows, left_width);
+  retort_tile *tile = tile_for(t, rows);
+  const float *packed = b->right;
+  float *c = p->c + row * p->c_stride + b->j;
+  int64_t accumulate = p->accumulate || b->l > 0;
+  for (int64_t column = 0; column < b->width; column += width) {
+    int64_t columns = lesser(width, b->width - column);
+    if (b->in_place && columns == width) {
+      tile(b->left, left_width, right_at(p, b, column), p->b_stride, b->depth, c + column, p->c_stride, rows, columns,
+           accumulate);
+      continue;
+    }
+    tile(b->left, left_width, packed, width, b->depth, c + column, p->c_stride, rows, columns, accumulate);
+    packed += width * b->depth;
+  }
+}
+
+static void multiply(const product *p) {
+  const retort_tiles *t = p->tiles;
+  int64_t depth = divide_up(p->k, divide_up(p->k, DEPTH_MAX));
+  int in_place = !p->transpose_b && p->m <= IN_PLACE_ROWS;
+  int64_t fitting = in_place ? p->n : RIGHT_FLOATS / depth / t->columns * t->columns;
+  for (int64_t j = 0; j < p->n; j += fitting)
+    for (int64_t l = 0; l < p->k; l += depth) {
+      block b = {.l = l,
+                 .depth = lesser(depth, p->k - l),
+                 .j = j,
+                 .width = lesser(fitting, p->n - j),
+                 .in_place = in_place,
+                 .left = p->packing,
+                 .right = p->packing + LEFT_FLOATS};
+      pack_right(p, &b);
+      for (int64_t row = 0; row < p->m; row += t->heights[0])
+        multiply_panel(p, &b, row, lesser(t->heights[0], p->m - row));
+    }
+}
+
+/* ---- several threads ---- */
+
+/* Rows [begin, end) in units of tiles. */
+static void multiply_rows(void *context, int64_t begin, int64_t end, int64_t worker) {
+  product part = *(const product *)context;
+  int64_t from = begin * part.tiles->heights[0], to = lesser(end * part.tiles->heights[0], part.m);
+  part.a += part.transpose_a ? from : from * part.a_stride;
+  part.c += from * part.c_stride;
+  part.m = to - from;
+  part.packing += worker * (int64_t)(RETORT_PACKING_BYTES / sizeof(float));
+  multiply(&part);
+}
+
+static void multiply_columns(void *context, int64_t begin, int64_t end, int64_t worker) {
+  product part = *(const product *)context;
+  int64_t from = begin * part.tiles->columns, to = lesser(end * part.tiles->columns, part.n);
+  part.b += part.transpose_b ? from * part.b_stride : from;
+  part.c += from;
+  part.n = to - from;
+  part.packing += worker * (int64_t)(RETORT_PACKING_BYTES / sizeof(float));
+  multiply(&part);
+}
+
+static void multiply_parallel(product *p, int threads) {
+  int64_t rows = divide_up(p->m, p->tiles->heights[0]), columns = divide_up(p->n, p->tiles->columns);
+  int64_t parts = lesser(threads, p->m * p->n * p->k / WORK_PER_PART);
+  if (parts <= 1)
+    multiply(p);
+  else if (rows >= columns)
+    retort_parallel(multiply_rows, p, rows, (int)parts);
+  else
+    retort_parallel(multiply_columns, p, columns, (int)parts);
+}
+
+/* ---- the choice ---- */
+
+/* Measured on one thread of an AMD EPYC with AVX-512 (Zen 5, about 4 GHz) beside OpenBLAS 0.3.21, in GFLOP/s, the
+ * library with its kernels for AVX2 / those for AVX-512 / tiles (t: transposed):
+ *
+ *   m x n x k       AVX2  AVX-512  tiles        m x n x k        AVX2  AVX-512  tiles
+ *   4096x256x1024    123      237    247        64x64x64          118      264    233
+ *   4096x128x512     125      248    249        64x64x64 t        108      172    213
+ *   128x312x312      128      226    240        128x26x128         98      152    196
+ *   128x1200x312     130      242    242        128x128x26 t      111      185    224
+ *   32x312x312       114      169    245        312x312x4096 (a t) 131     248    241
+ *   8x312x312         79        -    216        9x26x26            46        -     61
+ *   64x16x64         100        -     88        64x8x64            82        -     44
+ *   9x20x9            30        -     24        32x64x8 t          72        -     57
+ *
+ * With vectors of 8 floats (the same processor, code for AVX2) tiles and library are within a few percent of each
+ * other, so there the library stays (target.c). What has at most a vector of columns wastes half of a tile, and what
+ * has not a vector of depth is not transposed by vectors. */
+int retort_prefers_tiles(int64_t lanes, int64_t n, int64_t k) {
+  return n > lanes && k >= lanes;
+}
+
+void retort_contract(const retort_tiles *tiles, void *packing, int transpose_a, int transpose_b, int64_t m, int64_t n,
+                     int64_t k, float alpha, const float *a, int64_t a_stride, const float *b, int64_t b_stride,
+                     float beta, float *c, int64_t c_stride, int threads) {
+  int served = alpha == 1 && (beta == 0 || beta == 1) && k > 0;
+  if (!served || (!tiles->always && !retort_prefers_tiles(tiles->lanes, n, k))) {
+    retort_sgemm(transpose_a, transpose_b, m, n, k, alpha, a, a_stride, b, b_stride, beta, c, c_stride, threads);
+    return;
+  }
+  product p = {.tiles = tiles,
+               .packing = packing,
+               .transpose_a = transpose_a,
+               .transpose_b = transpose_b,
+               .accumulate = beta != 0,
+               .m = m,
+               .n = n,
+               .k = k,
+               .a_stride = a_stride,
+               .b_stride = b_stride,
+               .c_stride = c_stride,
+               .a = a,
+               .b = b,
+               .c = c};
+  multiply_parallel(&p, threads);
+}

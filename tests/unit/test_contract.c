@@ -1,0 +1,245 @@
+/* Contractions by emitted tiles against a plain loop: on every kind of target that this machine runs. */
+#include "compiler/emit/emit.h"
+#include "compiler/link/jit.h"
+#include "runtime/core/retort.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { THREADS_MAX = 3 };
+
+typedef struct problem {
+  int transpose_a, transpose_b;
+  int64_t m, n, k, a_stride, b_stride, c_stride;
+  float alpha, beta;
+  float *a, *b, *c, *before;
+  int64_t a_count, b_count, c_count;
+} problem;
+
+static uint64_t state = 1;
+
+static uint64_t draw(uint64_t below) {
+  state = state * 6364136223846793005u + 1442695040888963407u;
+  return (state >> 33) % below;
+}
+
+static float number(void) {
+  return (float)draw(2001) / 1000.0f - 1;
+}
+
+static float *numbers(int64_t count) {
+  float *made = malloc((size_t)count * sizeof *made);
+  assert_non_null(made);
+  for (int64_t i = 0; i < count; i++)
+    made[i] = number();
+  return made;
+}
+
+/* Exactly as long as the operands are, so that a sanitizer sees what is read beyond. */
+static problem problem_make(int64_t m, int64_t n, int64_t k, int kind, int64_t gap) {
+  problem p = {.transpose_a = kind & 1, .transpose_b = kind >> 1 & 1, .m = m, .n = n, .k = k, .alpha = 1};
+  p.beta = kind & 4 ? 1.0f : 0.0f;
+  p.a_stride = (p.transpose_a ? m : k) + gap;
+  p.b_stride = (p.transpose_b ? k : n) + gap;
+  p.c_stride = n + gap;
+  p.a_count = ((p.transpose_a ? k : m) - 1) * p.a_stride + (p.transpose_a ? m : k);
+  p.b_count = ((p.transpose_b ? n : k) - 1) * p.b_stride + (p.transpose_b ? k : n);
+  p.c_count = (m - 1) * p.c_stride + n;
+  p.a = numbers(p.a_count);
+  p.b = numbers(p.b_count);
+  p.c = numbers(p.c_count);
+  p.before = numbers(p.c_count);
+  if (p.beta == 0) /* must not be read */
+    for (int64_t i = 0; i < m; i++)
+      for (int64_t j = 0; j < n; j++)
+        p.before[i * p.c_stride + j] = NAN;
+  return p;
+}
+
+static void problem_free(problem *p) {
+  free(p->a);
+  free(p->b);
+  free(p->c);
+  free(p->before);
+}
+
+static void *make_packing(int threads) {
+  void *packing = aligned_alloc(64, (size_t)threads * RETORT_PACKING_BYTES);
+  assert_non_null(packing);
+  memset(packing, 0xff, (size_t)threads * RETORT_PACKING_BYTES); /* NaN */
+  return packing;
+}
+
+static void problem_run(problem *p, const retort_tiles *tiles, void *packing, int threads) {
+  memcpy(p->c, p->before, (size_t)p->c_count * sizeof *p->c);
+  retort_contract(tiles, packing, p->transpose_a, p->transpose_b, p->m, p->n, p->k, p->alpha, p->a, p->a_stride, p->b,
+                  p->b_stride, p->beta, p->c, p->c_stride, threads);
+}
+
+static double expected(const problem *p, int64_t i, int64_t j, double *magnitude) {
+  double sum = p->beta == 0 ? 0 : (double)p->before[i * p->c_stride + j];
+  *magnitude = fabs(sum);
+  for (int64_t l = 0; l < p->k; l++) {
+    double term = (double)p->a[p->transpose_a ? l * p->a_stride + i : i * p->a_stride + l] *
+                  (double)p->b[p->transpose_b ? j * p->b_stride + l : l * p->b_stride + j];
+    sum += (double)p->alpha * term;
+    *magnitude += fabs(term);
+  }
+  return sum;
+}
+
+static void fail_at(const problem *p, int64_t i, int64_t j, double wanted, double found) {
+  fail_msg("%lldx%lldx%lld%s%s beta %g, strides %lld %lld %lld, (%lld, %lld): expected %g, found %g", (long long)p->m,
+           (long long)p->n, (long long)p->k, p->transpose_a ? " a^T" : "", p->transpose_b ? " b^T" : "",
+           (double)p->beta, (long long)p->a_stride, (long long)p->b_stride, (long long)p->c_stride, (long long)i,
+           (long long)j, wanted, found);
+}
+
+static void problem_check(const problem *p) {
+  for (int64_t i = 0; i < p->m; i++)
+    for (int64_t j = 0; j < p->c_stride && i * p->c_stride + j < p->c_count; j++) {
+      double found = (double)p->c[i * p->c_stride + j], magnitude, wanted;
+      if (j >= p->n) { /* between the rows */
+        wanted = (double)p->before[i * p->c_stride + j];
+        if (found != wanted)
+          fail_at(p, i, j, wanted, found);
+        continue;
+      }
+      wanted = expected(p, i, j, &magnitude);
+      bool good = isfinite(wanted) ? fabs(found - wanted) <= 1e-7 * (double)(p->k + 2) * (magnitude + 1e-30)
+                                   : isnan(wanted) == isnan(found) && (isnan(wanted) || wanted == found);
+      if (!good)
+        fail_at(p, i, j, wanted, found);
+    }
+}
+
+static void check_shape(const retort_tiles *tiles, void *packing, int64_t m, int64_t n, int64_t k, int kind) {
+  problem p = problem_make(m, n, k, kind, draw(2) ? (int64_t)draw(9) : 0);
+  problem_run(&p, tiles, packing, 1);
+  problem_check(&p);
+  problem_free(&p);
+}
+
+/* ---- the tests, for each target ---- */
+
+static void test_small(const retort_tiles *tiles, void *packing) {
+  for (int64_t m = 1; m <= 40; m += 1 + (m > 16))
+    for (int64_t n = 1; n <= 40; n++)
+      for (int kind = 0; kind < 8; kind++)
+        check_shape(tiles, packing, m, n, 1 + (int64_t)draw(40), kind);
+}
+
+static void test_blocks(const retort_tiles *tiles, void *packing) {
+  static const int64_t shapes[][3] = {{5, 7, 384},    {70, 33, 385},  {65, 700, 769}, {13, 1500, 40},
+                                      {130, 9, 1200}, {128, 128, 26}, {128, 26, 128}, {64, 64, 64}};
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+    for (int kind = 0; kind < 8; kind++)
+      check_shape(tiles, packing, shapes[i][0], shapes[i][1], shapes[i][2], kind);
+}
+
+/* One number that is not finite is in its row and its column, and nowhere else. */
+static void test_not_finite(const retort_tiles *tiles, void *packing) {
+  for (int kind = 0; kind < 8; kind++)
+    for (int times = 0; times < 40; times++) {
+      problem p = problem_make(1 + (int64_t)draw(40), 1 + (int64_t)draw(70), 1 + (int64_t)draw(40), kind, 0);
+      static const float values[] = {NAN, INFINITY, -INFINITY};
+      p.a[draw((uint64_t)p.a_count)] = values[draw(3)];
+      p.b[draw((uint64_t)p.b_count)] = values[draw(3)];
+      problem_run(&p, tiles, packing, 1);
+      problem_check(&p);
+      problem_free(&p);
+    }
+}
+
+/* The same bits with every number of threads and in every run. */
+static void test_threads(const retort_tiles *tiles, void *packing) {
+  static const int64_t shapes[][3] = {{300, 90, 50}, {24, 500, 400}, {33, 130, 700}};
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+    for (int kind = 0; kind < 8; kind++) {
+      problem p = problem_make(shapes[i][0], shapes[i][1], shapes[i][2], kind, 3);
+      problem_run(&p, tiles, packing, 1);
+      problem_check(&p);
+      float *alone = malloc((size_t)p.c_count * sizeof *alone);
+      assert_non_null(alone);
+      memcpy(alone, p.c, (size_t)p.c_count * sizeof *alone);
+      for (int threads = 1; threads <= THREADS_MAX; threads++) {
+        problem_run(&p, tiles, packing, threads);
+        assert_memory_equal(alone, p.c, (size_t)p.c_count * sizeof *alone);
+      }
+      free(alone);
+      problem_free(&p);
+    }
+}
+
+/* A row does not depend on which other rows there are. */
+static void test_rows(const retort_tiles *tiles, void *packing) {
+  problem p = problem_make(150, 45, 500, 2, 0);
+  problem_run(&p, tiles, packing, 1);
+  for (int64_t row = 0; row < 150; row += 7) {
+    problem one = p;
+    one.c = numbers(p.n);
+    one.m = 1;
+    one.a = p.a + row * p.a_stride;
+    one.c_count = p.n;
+    problem_run(&one, tiles, packing, 1);
+    assert_memory_equal(one.c, p.c + row * p.c_stride, (size_t)p.n * sizeof *p.c);
+    free(one.c);
+  }
+  problem_free(&p);
+}
+
+/* What the tiles do not serve: the library's. */
+static void test_others(const retort_tiles *tiles, void *packing) {
+  problem p = problem_make(20, 30, 40, 4, 1);
+  p.alpha = 0.5f;
+  p.beta = 1;
+  problem_run(&p, tiles, packing, 1);
+  problem_check(&p);
+  problem_free(&p);
+}
+
+static void run_all(void **unused) {
+  (void)unused;
+  static const char *const cpus[] = {"native", "x86-64", "haswell", "skylake-avx512"};
+  int ran = 0;
+  for (size_t i = 0; i < sizeof cpus / sizeof *cpus; i++) {
+    arena *a = arena_create();
+    const char *wrong = NULL;
+    target *t = target_create(a, cpus[i], &wrong);
+    if (t && target_is_runnable(t)) {
+      target_set_contractions(t, CONTRACTIONS_EMITTED);
+      text object = {0};
+      wrong = emit_tiles_alone(a, t, "tiles_alone", &object);
+      assert_null(wrong);
+      linked_object *linked = jit_link(a, object.data, object.length, &wrong);
+      assert_non_null(linked);
+      const retort_tiles *tiles = jit_symbol(linked, a, "tiles_alone", &wrong);
+      assert_non_null(tiles);
+      assert_int_equal(tiles->heights[tiles->count - 1], 1);
+      assert_int_equal(tiles->always, 1);
+      void *packing = make_packing(THREADS_MAX);
+      test_small(tiles, packing);
+      test_blocks(tiles, packing);
+      test_not_finite(tiles, packing);
+      test_threads(tiles, packing);
+      test_rows(tiles, packing);
+      test_others(tiles, packing);
+      free(packing);
+      jit_unlink(linked);
+      text_free(&object);
+      ran++;
+    }
+    target_destroy(t);
+    arena_destroy(a);
+  }
+  assert_true(ran > 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(run_all)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
