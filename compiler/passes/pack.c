@@ -8,7 +8,8 @@
  * weights among them, run over N too. Between them and what needs rows, as attention does, lines are gathered to their
  * places and back (pack_value.c).
  *
- * It takes that a row has one element at least, and that zero times padding is zero, which the checker sees to. */
+ * It takes that zero times padding is zero, which the checker sees to; and what it gives for the first element of a row
+ * that has none is the last token of a row before. */
 #include "compiler/passes/pack.h"
 #include "compiler/passes/pass.h"
 
