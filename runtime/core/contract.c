@@ -207,22 +207,27 @@ static void multiply_parallel(product *p, int threads) {
 
 /* ---- the choice ---- */
 
-/* Measured on one thread of an AMD EPYC with AVX-512 (Zen 5, about 4 GHz) beside OpenBLAS 0.3.21, in GFLOP/s, the
- * library with its kernels for AVX2 / those for AVX-512 / tiles (t: transposed):
+/* Measured on one thread of an AMD EPYC with AVX-512, on a machine with other work, the best of 12 runs, in GFLOP/s:
+ * OpenBLAS 0.3.21 with its kernels for AVX2 / with those for AVX-512 / tiles (t: right operand transposed, a t: left).
+ * The last two columns are of one process; from one to the next they differ by up to 5 %, the smallest shapes by more.
  *
- *   m x n x k       AVX2  AVX-512  tiles        m x n x k        AVX2  AVX-512  tiles
- *   4096x256x1024    123      237    247        64x64x64          118      264    233
- *   4096x128x512     125      248    249        64x64x64 t        108      172    213
- *   128x312x312      128      226    240        128x26x128         98      152    196
- *   128x1200x312     130      242    242        128x128x26 t      111      185    224
- *   32x312x312       114      169    245        312x312x4096 (a t) 131     248    241
- *   8x312x312         79        -    216        9x26x26            46        -     61
- *   64x16x64         100        -     88        64x8x64            82        -     44
- *   9x20x9            30        -     24        32x64x8 t          72        -     57
+ *   m x n x k        AVX2  AVX-512  tiles      m x n x k         AVX2  AVX-512  tiles
+ *   4096x256x1024     122      228    238      64x64x64           115      263    230
+ *   4096x128x512      126      246    242      64x64x64 t         105      175    210
+ *   128x312x312       122      224    236      128x26x128          97      152    162
+ *   128x1200x312      124      240    240      128x26x128 a t      94      186    153
+ *   32x312x312        111      164    241      128x128x26 t       107      189    224
+ *   32x312x312 t      100      140    201      312x312x4096 a t   121      241    238
+ *   8x312x312          78      209    230      9x26x26             45       93     69
+ *   64x16x64           96      178     93      64x8x64             79      151     46
+ *   9x20x9             27       52     25      32x64x8 t           69       88     55
  *
- * With vectors of 8 floats (the same processor, code for AVX2) tiles and library are within a few percent of each
- * other, so there the library stays (target.c). What has at most a vector of columns wastes half of a tile, and what
- * has not a vector of depth is not transposed by vectors. */
+ * What has at most a vector of columns wastes half of a tile, and what has not a vector of depth is not transposed by
+ * vectors: there the library is faster, whichever its kernels. Elsewhere tiles win against its kernels for AVX2. Its
+ * kernels for AVX-512 are about as fast on large products, slower on skinny ones and faster on some small ones
+ * (64x64x64, 9x26x26); which kernels the library runs is not known here, so the rule does not depend on it.
+ * Code for AVX2 on the same processor: tiles had 0.86 to 1.07 of the library's rate on these shapes, more only with few
+ * rows (8x312x312: 1.14); there the library stays (target.c). */
 int retort_prefers_tiles(int64_t lanes, int64_t n, int64_t k) {
   return n > lanes && k >= lanes;
 }
