@@ -223,11 +223,12 @@ static void multiply_parallel(product *p, int threads) {
  *   9x20x9             27       52     25      32x64x8 t           69       88     55
  *
  * What has at most a vector of columns wastes half of a tile, and what has not a vector of depth is not transposed by
- * vectors: there the library is faster, whichever its kernels. Elsewhere tiles win against its kernels for AVX2. Its
- * kernels for AVX-512 are about as fast on large products, slower on skinny ones and faster on some small ones
- * (64x64x64, 9x26x26); which kernels the library runs is not known here, so the rule does not depend on it.
- * Code for AVX2 on the same processor: tiles had 0.86 to 1.07 of the library's rate on these shapes, more only with few
- * rows (8x312x312: 1.14); there the library stays (target.c). */
+ * vectors: most of that is faster by the library, whichever its kernels. Of the rest, as far as measured, tiles win
+ * against its kernels for AVX2. Its kernels for AVX-512 are about as fast on large products, slower on skinny ones and
+ * faster on some small ones (64x64x64, 9x26x26); which kernels the library runs is not known here, so the rule does not
+ * depend on it.
+ * Code for AVX2 on the same processor: tiles had 0.90 to 1.07 of the library's rate on all shapes above of more than 9
+ * rows and 16 columns, but 0.6 for 8 columns, and 1.2 to 1.4 with few rows. There the library stays (target.c). */
 int retort_prefers_tiles(int64_t lanes, int64_t n, int64_t k) {
   return n > lanes && k >= lanes;
 }
