@@ -24,7 +24,7 @@ static const char help[] =
     "  --out DIR           keeps each run in a folder of its own there, as retort run --out does, and the table as\n"
     "                      results.csv and results.json\n"
     "  --set NAME=VALUE, --threads N, --load MODEL=PATH, --checkpoint-minutes N, --checkpoint-steps N,\n"
-    "  --layout LAYOUT, --without PASS, --cpu NAME, --interpret, --models DIR\n"
+    "  --layout LAYOUT, --without PASS, --cpu NAME, --contractions CODE, --interpret, --models DIR\n"
     "                      as for retort run\n"
     "\n"
     "With --out the whole can be interrupted or killed, and the same command goes on: a run that is finished is not\n"
