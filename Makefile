@@ -112,7 +112,9 @@ demo: packages
 	@rm -rf $(BUILD)/demo
 	$(BUILD)/retort experiment examples/demo.rt --seeds 3 --out $(BUILD)/demo
 
-test: packages
+# The report is looked at in a browser.
+test:
+	@.ci/install chromium python3
 	@tests/run
 
 # Reference vectors and 2,000 random graphs with each pass and fusion switched off, for several processors.

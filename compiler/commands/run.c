@@ -1,5 +1,5 @@
 /* `retort run`: checks everything that can be checked, then runs stage after stage. */
-#include "compiler/commands/run_state.h"
+#include "compiler/commands/run_layers.h"
 #include "compiler/commands/without.h"
 #include "runtime/run/interrupt.h"
 #include "runtime/run/metrics.h"
@@ -19,9 +19,9 @@ static const char help[] =
     "                     stage.predict.optimizer.lr=1e-3, a let's name; may be repeated\n"
     "  --seed N           random weights, order of rows, dropout (default 1)\n"
     "  --threads N        threads (default: one a processor)\n"
-    "  --out DIR          leaves weights, config.json, metrics.jsonl, results.json, confusion.json, source and "
-    "settings\n"
-    "                     there, report.html, a page with all of it to be looked at, and what tensorboard --logdir\n"
+    "  --out DIR          leaves weights, config.json, metrics.jsonl, results.json, confusion.json, layers.json,\n"
+    "                     source and settings there, report.html, a page with all of it to be looked at, and what "
+    "tensorboard --logdir\n"
     "                     DIR reads\n"
     "  --resume DIR       goes on with the run of that folder that was killed or interrupted, as if it had not been:\n"
     "                     give the same file and the same options but for --out\n"
@@ -169,7 +169,10 @@ static int run_experiment(run_state *r, failure *f) {
     status = run_one_evaluation(r, i, f);
   if (status == STATUS_INTERRUPTED)
     run_checkpoint(r, stages, 0, 0, NULL, NULL);
-  return status;
+  if (status != STATUS_DONE || !r->output)
+    return status;
+  r->layers = run_layers(r, f);
+  return r->layers ? STATUS_DONE : STATUS_INTERNAL;
 }
 
 /* Names the folder; what was done stays there when it did not finish. */
@@ -268,6 +271,7 @@ static int run_with(const run_options *o, bool only_check, json_t **results) {
     run_free_data(&r);
   progress_free(r.progress);
   *results = r.results;
+  json_decref(r.layers);
   json_decref(r.identity);
   checkpoint_close(r.resumed);
   free(r.checkpoints);

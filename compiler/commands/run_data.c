@@ -128,6 +128,10 @@ static const wordpiece *find_tokenizer(run_state *r, const program_data *d, fail
   return tokenizer;
 }
 
+const wordpiece *run_tokenizer_of(const run_state *r, int data) {
+  return r->data_tokenizers[data];
+}
+
 /* Sets that say the same number of classes have the same ones: train, dev and test of one task. */
 static int first_alike(const run_state *r, int index) {
   int first = 0;
@@ -174,6 +178,7 @@ static bool load_set(run_state *r, int index, failure *f) {
   const wordpiece *tokenizer = find_tokenizer(r, d, f);
   if (!tokenizer)
     return false;
+  r->data_tokenizers[index] = tokenizer;
   record_source *sources = memory_allocate((size_t)d->source_count, sizeof *sources);
   for (int i = 0; i < d->source_count && !f->text; i++)
     sources[i] = source_of(r, &d->sources[i], f);
@@ -193,6 +198,7 @@ static bool load_set(run_state *r, int index, failure *f) {
 bool run_load_data(run_state *r, failure *f) {
   size_t count = (size_t)program_data_count(r->program);
   r->data = memory_allocate(count, sizeof *r->data);
+  r->data_tokenizers = memory_allocate(count, sizeof *r->data_tokenizers);
   r->class_lists = memory_allocate(count, sizeof *r->class_lists); /* of each set, or of the first one like it */
   for (int i = 0; i < program_stage_count(r->program); i++) {
     const program_stage *s = program_stage_at(r->program, i);
@@ -220,6 +226,7 @@ void run_free_data(run_state *r) {
   free(r->models);
   free(r->data);
   free(r->class_lists);
+  free(r->data_tokenizers);
   free(r->tokenizers);
 }
 

@@ -69,12 +69,22 @@ static bool write_results(run_state *r, failure *f) {
   return good;
 }
 
+static bool write_layers(run_state *r, failure *f) {
+  char *compact = json_dumps(r->layers, JSON_COMPACT | JSON_REAL_PRECISION(6));
+  bool good = compact && output_folder_write(r->output, "layers.json", compact, f);
+  free(compact);
+  return good;
+}
+
 static bool write_page(run_state *r, const json_t *settings, failure *f) {
   mapped_file source;
   if (!file_map(program_path(r->program), &source, f))
     return false;
-  report about = {
-      .settings = settings, .results = r->results, .source = (const char *)source.bytes, .source_size = source.size};
+  report about = {.settings = settings,
+                  .results = r->results,
+                  .layers = r->layers,
+                  .source = (const char *)source.bytes,
+                  .source_size = source.size};
   about.metrics = output_folder_log_text(r->output, &about.metrics_size);
   char *page = report_page(&about, f);
   bool good = page && output_folder_write(r->output, "report.html", page, f);
@@ -93,5 +103,5 @@ static bool write_events(run_state *r, failure *f) {
 }
 
 bool run_write_results(run_state *r, const json_t *settings, failure *f) {
-  return write_results(r, f) && write_page(r, settings, f) && write_events(r, f);
+  return write_results(r, f) && (!r->layers || write_layers(r, f)) && write_page(r, settings, f) && write_events(r, f);
 }

@@ -36,6 +36,7 @@ typedef struct run_state {
   weight_set **models; /* by index in the program */
   dataset **data;      /* by index; NULL where no stage or evaluation reads it */
   class_list *class_lists;
+  const wordpiece **data_tokenizers; /* by index */
   int tokenizer_count;
   struct run_tokenizer {
     char *path;
@@ -47,6 +48,7 @@ typedef struct run_state {
   const graph **forwards; /* by model; NULL where none is needed */
   output_folder *output;  /* NULL without --out */
   json_t *results;        /* an array: of evaluated models */
+  json_t *layers;         /* as run_layers gives them; NULL before */
   int stages_begun;
   size_t log_of_stages; /* bytes of the metrics when the last stage was done; 0: it is not */
   /* run_checkpoint.c */
@@ -96,6 +98,8 @@ bool run_load_data(run_state *r, failure *f);
 bool run_check_fields(const dataset *data, const graph *g, int64_t classes, failure *f);
 /* The set of a stage's further parameters, or of its optimizer's state, with initial values. */
 weight_set *run_make_weights(const model_parameter *parameters, int count, uint64_t seed);
+/* What the set's texts were read with. */
+const wordpiece *run_tokenizer_of(const run_state *r, int data);
 /* The classes of a set's labels. */
 const class_list *run_classes(const run_state *r, int data);
 retort_dtype run_dtype(dtype d);

@@ -60,6 +60,9 @@ static int32_t find(const wordpiece *w, const char *text, size_t length) {
 int32_t wordpiece_find(const wordpiece *w, const char *token) {
   return find(w, token, strlen(token));
 }
+char *wordpiece_text(const wordpiece *w, int32_t id) {
+  return memory_copy_text(w->tokens[id].text, w->tokens[id].length);
+}
 int32_t wordpiece_size(const wordpiece *w) {
   return w->count;
 }

@@ -22,6 +22,8 @@ void wordpiece_free(wordpiece *w);
 int32_t wordpiece_size(const wordpiece *w); /* of the vocabulary */
 int32_t wordpiece_padding(const wordpiece *w);
 int32_t wordpiece_find(const wordpiece *w, const char *token); /* -1: not there */
+/* A token as the vocabulary writes it; the caller frees it. */
+char *wordpiece_text(const wordpiece *w, int32_t id);
 
 /* Appends the ids of a text, without special tokens. Bytes that are not UTF-8 count as U+FFFD, which is dropped. */
 void wordpiece_encode(const wordpiece *w, const char *text, size_t length, token_list *to);

@@ -1,6 +1,7 @@
 #include "runtime/run/report.h"
 #include "runtime/run/chart.h"
 #include "runtime/run/metrics.h"
+#include "runtime/run/report_layers.h"
 #include "runtime/run/report_style.h"
 #include "runtime/run/series.h"
 #include "runtime/run/table.h"
@@ -318,6 +319,7 @@ char *report_page(const report *r, failure *f) {
     write_head(to, r->settings);
     write_scores(to, r->results);
     write_losses(to, r);
+    report_layers(to, r->layers);
     write_confusion(to, r->results);
     write_settings(to, r->settings);
     write_source(to, r);

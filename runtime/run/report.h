@@ -7,6 +7,7 @@
 typedef struct report {
   const json_t *settings; /* as in settings.json */
   const json_t *results;  /* as in results.json; "confusion" and "classes" are shown where they are */
+  const json_t *layers;   /* as in layers.json, or NULL: teacher and student layer by layer */
   const char *metrics;    /* the text of metrics.jsonl, not ended by a zero */
   size_t metrics_size;
   const char *source; /* of the experiment's file, the same */

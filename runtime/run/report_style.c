@@ -64,5 +64,11 @@ const char report_style[] =
     "table.confusion td { background: rgba(var(--heat), calc(var(--share) * .75)); color: var(--ink); }\n"
     "svg.confusion { width: 100%; height: auto; background: var(--back); border: 1px solid var(--edge); }\n"
     "svg.confusion rect { fill: rgb(var(--heat)); }\n"
+    ".layers { grid-template-columns: 1fr; }\n"
+    ".layers .card { min-width: 0; }\n"
+    "h4 { margin: .6rem 0 .4rem; font-size: .9rem; }\n"
+    ".maps { display: grid; gap: .8rem; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); }\n"
+    ".maps figure { margin: 0; }\n"
+    ".maps figcaption { font-size: .75rem; color: var(--soft); overflow-wrap: anywhere; }\n"
     "pre { margin: 0; padding: 1rem; overflow-x: auto; background: var(--card); border: 1px solid var(--edge);\n"
     "  border-radius: 6px; font: 13px/1.5 ui-monospace, monospace; }\n";

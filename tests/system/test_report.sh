@@ -31,6 +31,65 @@ test_report_of_a_run() {
     if (d > 1e-6 || d < -1e-6) bad = 1 } END { exit bad || NR != 2 }' || fail_test "$(cat scores counts)"
 }
 
+few_epochs="--set stage.teach.epochs=0.2 --set stage.labels.epochs=0.2 --set stage.imitate.epochs=0.2 --set stage.predict.epochs=0.2"
+
+# Teacher and student side by side, found by the shapes of what their modules tap.
+test_report_of_layers() {
+  expect 0 "$RETORT" run "$root/examples/demo.rt" --threads 1 --out kept $few_epochs
+  check_page kept/report.html
+  expect_text kept/report.html "Layers of student beside teacher" "Distance of hidden states" "<th>encoder.layer.2.hidden</th>" "<figcaption>layer.2</figcaption>" "[CLS]"
+  python3 - kept/layers.json <<'PY' || fail_test "layers.json is wrong"
+import json, sys
+pairs = json.load(open(sys.argv[1]))
+assert len(pairs) == 1, pairs
+pair = pairs[0]
+distance = pair["distance"]
+assert len(distance) == len(pair["student_states"]) == 2 and all(len(row) == len(pair["teacher_states"]) == 4 for row in distance)
+assert all(0 <= x <= 1 for row in distance for x in row), distance
+maps = pair["student_attention"] + pair["teacher_attention"]
+assert len(maps) == 4
+for m in maps:
+    assert len(m["map"]) == len(pair["words"])
+    for line in m["map"]:
+        assert abs(sum(line) - 1) < 1e-3 and min(line) >= 0, line
+PY
+}
+
+# PAGE WIDTH SCHEME: what a browser makes of a page in a frame so wide; scheme 0: dark, 1: light. Prints its width, the width
+# of what is in it, pictures of no size, cards whose content juts out, its number of pictures, back and ink.
+measure_page() {
+  cat >frame.html <<EOF
+<!DOCTYPE html><html><body><iframe id="page" src="file://$1" style="border:0;width:$2px;height:3000px"></iframe><script>
+document.getElementById('page').onload = e => {
+  const d = e.target.contentDocument, r = d.documentElement, all = s => [...d.querySelectorAll(s)];
+  const flat = all('svg').filter(x => x.getBoundingClientRect().width < 5 || x.getBoundingClientRect().height < 5);
+  const wide = all('.card').filter(x => x.scrollWidth > x.clientWidth + 1);
+  const style = e.target.contentWindow.getComputedStyle(d.body), gray = c => c.match(/\d+/g).map(Number).reduce((a, b) => a + b) / 3;
+  document.body.dataset.found = [r.clientWidth, r.scrollWidth, flat.length, wide.length, all('svg').length,
+    Math.round(gray(style.backgroundColor)), Math.round(gray(style.color))].join(' ');
+};</script></body></html>
+EOF
+  timeout 120 chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
+    --disable-component-update --disable-sync --user-data-dir="$PWD/chromium" --allow-file-access-from-files \
+    --blink-settings=preferredColorScheme=$3 --window-size=1400,1000 --dump-dom "file://$PWD/frame.html" 2>chromium.log |
+    sed -n 's/.*data-found="\([^"]*\)".*/\1/p'
+}
+
+test_report_in_a_browser() {
+  command -v chromium >/dev/null || skip_test "chromium is not installed"
+  expect 0 "$RETORT" run "$root/examples/demo.rt" --threads 1 --out kept $few_epochs
+  for width in 400 1200; do
+    for scheme in 0 1; do
+      found=$(measure_page "$PWD/kept/report.html" $width $scheme)
+      [ -n "$found" ] || fail_test "the page was not loaded: $(tail -n 5 chromium.log)"
+      echo "$found" | awk -v width=$width -v scheme=$scheme '{
+        good = $1 > width - 20 && $2 <= $1 && $3 == 0 && $4 == 0 && $5 >= 17
+        good = good && (scheme ? $6 > 200 && $7 < 80 : $6 < 60 && $7 > 180) } END { exit !good }' ||
+        fail_test "at width $width, scheme $scheme (width, content, flat pictures, jutting cards, pictures, back, ink): $found"
+    done
+  done
+}
+
 # TensorBoard's file holds each step's terms and the scores; the records follow each other to its end.
 test_events_of_a_run() {
   make_task
