@@ -2,9 +2,8 @@
  * name in one step at the end, so the name stands for one whole run at any time. A run that did not finish never
  * replaces one that was there: it is left under NAME.unfinished.
  *
- *   settings.json  results.json  confusion.json  layers.json  report.html  metrics.jsonl  the source  events.out.tfevents.retort
- *   MODEL/model.safetensors
- * MODEL/config.json */
+ *   settings.json  results.json  confusion.json  layers.json  report.html  metrics.jsonl  the source
+ * events.out.tfevents.retort MODEL/model.safetensors MODEL/config.json */
 #ifndef RETORT_OUTPUT_H
 #define RETORT_OUTPUT_H
 #include "runtime/run/weights.h"
