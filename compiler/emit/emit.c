@@ -2,6 +2,7 @@
 #include "compiler/emit/emit.h"
 #include "compiler/emit/emitter.h"
 #include "compiler/emit/tiles.h"
+#include "compiler/emit/tiles_bf16.h"
 #include <ctype.h>
 #include <llvm-c/Analysis.h>
 #include <string.h>
@@ -81,14 +82,22 @@ const char *emit_step(arena *a, const step *s, const target *t, emit_form form, 
   return emit_steps(a, 1, &s, t, form, to);
 }
 
-const char *emit_tiles_alone(arena *a, const target *t, const char *symbol, text *to) {
+static const char *emit_alone(arena *a, const target *t, const char *symbol, LLVMValueRef make(emitter *e), text *to) {
   emitter e;
   emitter_start(&e, a, symbol, t);
-  LLVMValueRef tiles = emit_tiles(&e);
+  LLVMValueRef tiles = make(&e);
   LLVMSetLinkage(tiles, LLVMExternalLinkage);
   LLVMSetValueName2(tiles, symbol, strlen(symbol));
   LLVMDIBuilderFinalize(e.debug);
   const char *wrong = finish_module(&e, EMIT_OBJECT, to);
   emitter_finish(&e);
   return wrong;
+}
+
+const char *emit_tiles_alone(arena *a, const target *t, const char *symbol, text *to) {
+  return emit_alone(a, t, symbol, emit_tiles, to);
+}
+
+const char *emit_bf16_tiles_alone(arena *a, const target *t, const char *symbol, text *to) {
+  return emit_alone(a, t, symbol, emit_bf16_tiles, to);
 }

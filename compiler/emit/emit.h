@@ -23,6 +23,8 @@ const char *emit_steps(arena *a, int count, const step *const *steps, const targ
 
 /* An object with nothing but the target's retort_tiles under that symbol: for tests and measurements of them alone. */
 const char *emit_tiles_alone(arena *a, const target *t, const char *symbol, text *to);
+/* The same with its retort_bf16_tiles; the target multiplies bf16. */
+const char *emit_bf16_tiles_alone(arena *a, const target *t, const char *symbol, text *to);
 
 /* The step's name with everything that a C identifier cannot hold replaced by `_`. */
 const char *emit_symbol(arena *a, const char *step_name);

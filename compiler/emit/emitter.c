@@ -81,6 +81,7 @@ void emitter_start(emitter *e, arena *a, const char *name, const target *t) {
   e->parallel = LLVMAddFunction(e->module, "retort_parallel", e->type_parallel);
   e->sgemm = LLVMAddFunction(e->module, "retort_sgemm", e->type_sgemm);
   e->contract = LLVMAddFunction(e->module, "retort_contract", e->type_contract);
+  e->contract_bf16 = LLVMAddFunction(e->module, "retort_contract_bf16", e->type_contract);
   e->run = LLVMAddFunction(e->module, "retort_step_run", e->type_run);
 }
 

@@ -20,6 +20,7 @@ typedef struct emitter {
   LLVMTypeRef type_context, type_phase, type_parallel, type_sgemm, type_contract, type_run;
   LLVMValueRef parallel, sgemm, contract, run; /* runtime/core's */
   LLVMValueRef tiles;                          /* tiles.h; NULL until used */
+  LLVMValueRef contract_bf16, bf16_tiles;      /* the same, of tiles_bf16.h */
   unsigned kind_access_group, kind_alias_scope, kind_noalias, kind_loop;
   LLVMMetadataRef access_group; /* of all accesses in independent innermost loops */
 } emitter;

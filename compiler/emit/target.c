@@ -10,7 +10,7 @@ struct target {
   arena *arena;
   LLVMTargetMachineRef machine;
   const char *cpu, *features, *description;
-  bool runnable;
+  bool runnable, bf16;
   int level; /* as in `cpus`; 0: another architecture */
   contraction_code contractions;
 };
@@ -40,6 +40,24 @@ static int host_level(void) {
 #endif
 }
 
+/* Those of them that have AVX512-BF16. */
+static const char *const bf16_cpus[] = {"cooperlake", "sapphirerapids", "znver4"};
+
+static bool has_bf16(const char *cpu) {
+  for (size_t i = 0; i < sizeof bf16_cpus / sizeof *bf16_cpus; i++)
+    if (!strcmp(bf16_cpus[i], cpu))
+      return true;
+  return false;
+}
+
+static bool host_has_bf16(void) {
+#ifdef __x86_64__
+  return host_level() >= 4 && __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
 static const char *copy_message(arena *a, char *message) {
   const char *copy = arena_print(a, "%s", message ? message : "unknown error of LLVM");
   LLVMDisposeMessage(message);
@@ -52,13 +70,15 @@ static bool choose_cpu(target *t, arena *a, const char *cpu, const char **error)
     t->features = copy_message(a, LLVMGetHostCPUFeatures());
     t->runnable = true;
     t->level = host_level();
+    t->bf16 = host_has_bf16();
     return true;
   }
   for (int i = 0; i < CPU_COUNT; i++)
     if (!strcmp(cpus[i].name, cpu)) {
       t->cpu = cpus[i].name;
       t->features = "";
-      t->runnable = cpus[i].level <= host_level();
+      t->bf16 = has_bf16(cpu);
+      t->runnable = cpus[i].level <= host_level() && (!t->bf16 || host_has_bf16());
       t->level = cpus[i].level;
       return true;
     }
@@ -124,6 +144,10 @@ contraction_code target_contractions(const target *t) {
 
 int target_vector_floats(const target *t) {
   return t->level >= 4 ? 16 : t->level == 3 ? 8 : 4;
+}
+
+bool target_multiplies_bf16(const target *t) {
+  return t->bf16;
 }
 
 const char *target_describe(const target *t) {

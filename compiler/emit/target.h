@@ -26,6 +26,8 @@ void target_set_contractions(target *t, contraction_code by);
 contraction_code target_contractions(const target *t);
 /* How many floats a vector of the target has: 16, 8 or 4. */
 int target_vector_floats(const target *t);
+/* Whether it has AVX512-BF16. */
+bool target_multiplies_bf16(const target *t);
 
 /* The name and the features of the CPU, and what was set, as one line: for cache keys and messages. */
 const char *target_describe(const target *t);

@@ -7,6 +7,7 @@
  */
 #include "compiler/emit/tiles.h"
 #include "compiler/emit/math.h"
+#include "compiler/emit/tile_parts.h"
 #include <string.h>
 
 enum { VECTORS = 2, HEIGHTS_MAX = 4, LANES_MAX = 16 };
@@ -33,11 +34,12 @@ enum tile_parameter { A, A_STRIDE, B, B_STRIDE, DEPTH, C, C_STRIDE, ROWS, COLUMN
 typedef struct tile {
   function f; /* of it e and value */
   int lanes, height;
+  tile_multiply *multiply;
   LLVMTypeRef vector;
   LLVMValueRef sums[12 * VECTORS]; /* by row, then vector */
 } tile;
 
-static LLVMBuilderRef start_function(function *f, emitter *e, const char *name, LLVMTypeRef type) {
+LLVMBuilderRef tile_start_function(function *f, emitter *e, const char *name, LLVMTypeRef type) {
   *f = (function){.e = e, .value = LLVMAddFunction(e->module, name, type)};
   LLVMSetLinkage(f->value, LLVMInternalLinkage);
   target_set_function(e->target, f->value);
@@ -64,8 +66,7 @@ static void store_vector(emitter *e, LLVMValueRef stored, LLVMValueRef at) {
   LLVMSetAlignment(LLVMBuildStore(e->builder, stored, at), sizeof(float));
 }
 
-/* A vector with the number in every lane. */
-static LLVMValueRef splat(emitter *e, LLVMTypeRef vector, LLVMValueRef number) {
+LLVMValueRef tile_splat(emitter *e, LLVMTypeRef vector, LLVMValueRef number) {
   LLVMTypeRef indices = LLVMVectorType(e->type_i32, LLVMGetVectorSize(vector));
   LLVMValueRef none = LLVMGetPoison(vector);
   LLVMValueRef first = LLVMBuildInsertElement(e->builder, none, number, LLVMConstInt(e->type_i32, 0, false), "");
@@ -74,6 +75,10 @@ static LLVMValueRef splat(emitter *e, LLVMTypeRef vector, LLVMValueRef number) {
 
 /* ---- the sums ---- */
 
+static LLVMValueRef multiply_add(emitter *e, LLVMValueRef left, LLVMValueRef right, LLVMValueRef sum) {
+  return math_intrinsic(e->builder, "llvm.fmuladd", 3, (LLVMValueRef[]){left, right, sum});
+}
+
 static void emit_depth_step(tile *t, LLVMValueRef a, LLVMValueRef b) {
   emitter *e = t->f.e;
   LLVMValueRef right[VECTORS];
@@ -81,10 +86,10 @@ static void emit_depth_step(tile *t, LLVMValueRef a, LLVMValueRef b) {
     right[v] = load_vector(e, t->vector, element(e, b, emitter_integer(e, v * t->lanes)));
   for (int i = 0; i < t->height; i++) {
     LLVMValueRef number = LLVMBuildLoad2(e->builder, e->type_f32, element(e, a, emitter_integer(e, i)), "");
-    LLVMValueRef left = splat(e, t->vector, number);
+    LLVMValueRef left = tile_splat(e, t->vector, number);
     for (int v = 0; v < VECTORS; v++) {
       LLVMValueRef *sum = &t->sums[i * VECTORS + v];
-      *sum = math_intrinsic(e->builder, "llvm.fmuladd", 3, (LLVMValueRef[]){left, right[v], *sum});
+      *sum = t->multiply(e, left, right[v], *sum);
     }
   }
 }
@@ -120,7 +125,7 @@ static void emit_sums(tile *t) {
 
 /* ---- the result ---- */
 
-static LLVMValueRef call_masked(emitter *e, const char *name, LLVMTypeRef vector, int count, LLVMValueRef *arguments) {
+LLVMValueRef tile_call_masked(emitter *e, const char *name, LLVMTypeRef vector, int count, LLVMValueRef *arguments) {
   unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
   LLVMTypeRef types[] = {vector, e->type_pointer};
   LLVMValueRef intrinsic = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
@@ -136,8 +141,8 @@ static LLVMValueRef mask_of(tile *t, int v) {
     lanes[i] = LLVMConstInt(e->type_i32, (unsigned long long)(v * t->lanes + i), false);
   LLVMTypeRef indices = LLVMVectorType(e->type_i32, (unsigned)t->lanes);
   LLVMValueRef columns = LLVMBuildTrunc(e->builder, LLVMGetParam(t->f.value, COLUMNS), e->type_i32, "");
-  return LLVMBuildICmp(e->builder, LLVMIntSLT, LLVMConstVector(lanes, (unsigned)t->lanes), splat(e, indices, columns),
-                       "");
+  return LLVMBuildICmp(e->builder, LLVMIntSLT, LLVMConstVector(lanes, (unsigned)t->lanes),
+                       tile_splat(e, indices, columns), "");
 }
 
 static void emit_row(tile *t, int row, LLVMValueRef at, LLVMValueRef const *masks, bool accumulate) {
@@ -146,13 +151,13 @@ static void emit_row(tile *t, int row, LLVMValueRef at, LLVMValueRef const *mask
   for (int v = 0; v < VECTORS; v++) {
     LLVMValueRef sum = t->sums[row * VECTORS + v], to = element(e, at, emitter_integer(e, v * t->lanes));
     if (accumulate) {
-      LLVMValueRef old = masks ? call_masked(e, "llvm.masked.load", t->vector, 4,
-                                             (LLVMValueRef[]){to, alignment, masks[v], LLVMConstNull(t->vector)})
+      LLVMValueRef old = masks ? tile_call_masked(e, "llvm.masked.load", t->vector, 4,
+                                                  (LLVMValueRef[]){to, alignment, masks[v], LLVMConstNull(t->vector)})
                                : load_vector(e, t->vector, to);
       sum = LLVMBuildFAdd(e->builder, old, sum, "");
     }
     if (masks)
-      call_masked(e, "llvm.masked.store", t->vector, 4, (LLVMValueRef[]){sum, to, alignment, masks[v]});
+      tile_call_masked(e, "llvm.masked.store", t->vector, 4, (LLVMValueRef[]){sum, to, alignment, masks[v]});
     else
       store_vector(e, sum, to);
   }
@@ -201,11 +206,12 @@ static void emit_result(tile *t) {
   LLVMBuildRetVoid(e->builder);
 }
 
-static LLVMValueRef emit_tile(emitter *e, int lanes, int height) {
+LLVMValueRef tile_emit(emitter *e, const char *name, int lanes, int height, tile_multiply *multiply) {
   LLVMTypeRef p = e->type_pointer, i = e->type_i64;
   LLVMTypeRef type = LLVMFunctionType(e->type_void, (LLVMTypeRef[]){p, i, p, i, i, p, i, i, i, i}, 10, false);
-  tile t = {.lanes = lanes, .height = height, .vector = LLVMVectorType(e->type_f32, (unsigned)lanes)};
-  start_function(&t.f, e, arena_print(e->arena, "tile.%d", height), type);
+  tile t = {
+      .lanes = lanes, .height = height, .multiply = multiply, .vector = LLVMVectorType(e->type_f32, (unsigned)lanes)};
+  tile_start_function(&t.f, e, arena_print(e->arena, "%s.%d", name, height), type);
   emit_sums(&t);
   emit_result(&t);
   return t.f.value;
@@ -223,8 +229,8 @@ static LLVMValueRef interleave(emitter *e, LLVMValueRef x, LLVMValueRef y, int l
   return LLVMBuildShuffleVector(e->builder, x, y, LLVMConstVector(indices, (unsigned)lanes), "");
 }
 
-/* A square of numbers, by as many perfect shuffles of its rows as the number of lanes has bits. */
-static void transpose_square(emitter *e, LLVMValueRef *rows, int lanes) {
+/* By as many perfect shuffles of its rows as the number of lanes has bits. */
+void tile_transpose_square(emitter *e, LLVMValueRef *rows, int lanes) {
   LLVMValueRef mixed[LANES_MAX];
   for (int size = lanes; size > 1; size /= 2) {
     for (int i = 0; i < lanes / 2; i++) {
@@ -244,7 +250,7 @@ static LLVMValueRef emit_transpose(emitter *e, int lanes) {
   LLVMTypeRef p = e->type_pointer, i64 = e->type_i64, vector = LLVMVectorType(e->type_f32, (unsigned)lanes);
   LLVMTypeRef type = LLVMFunctionType(e->type_void, (LLVMTypeRef[]){p, i64, i64, i64, p, i64}, 6, false);
   function f;
-  LLVMBuilderRef b = start_function(&f, e, "transpose", type);
+  LLVMBuilderRef b = tile_start_function(&f, e, "transpose", type);
   LLVMValueRef from = LLVMGetParam(f.value, 0), stride = LLVMGetParam(f.value, 1), columns = LLVMGetParam(f.value, 3);
   LLVMValueRef last = LLVMBuildSub(b, LLVMGetParam(f.value, 2), emitter_integer(e, 1), "");
   LLVMValueRef starts[LANES_MAX], rows[LANES_MAX], final = LLVMBuildSub(b, columns, emitter_integer(e, lanes), "");
@@ -254,7 +260,7 @@ static LLVMValueRef emit_transpose(emitter *e, int lanes) {
   LLVMValueRef column = lesser(e, l.variable, final);
   for (int i = 0; i < lanes; i++)
     rows[i] = load_vector(e, vector, element(e, starts[i], column));
-  transpose_square(e, rows, lanes);
+  tile_transpose_square(e, rows, lanes);
   LLVMValueRef to_stride = LLVMGetParam(f.value, 5);
   LLVMValueRef to = element(e, LLVMGetParam(f.value, 4), LLVMBuildMul(b, column, to_stride, ""));
   for (int i = 0; i < lanes; i++) {
@@ -268,7 +274,7 @@ static LLVMValueRef emit_transpose(emitter *e, int lanes) {
 
 /* ---- the table ---- */
 
-static LLVMValueRef constant_table(emitter *e, LLVMValueRef content, const char *name) {
+LLVMValueRef tile_constant(emitter *e, LLVMValueRef content, const char *name) {
   LLVMValueRef global = LLVMAddGlobal(e->module, LLVMTypeOf(content), name);
   LLVMSetInitializer(global, content);
   LLVMSetGlobalConstant(global, true);
@@ -281,18 +287,18 @@ static LLVMValueRef make_tiles(emitter *e) {
   LLVMValueRef heights[HEIGHTS_MAX], functions[HEIGHTS_MAX];
   for (int i = 0; i < table->count; i++) {
     heights[i] = LLVMConstInt(e->type_i32, (unsigned long long)table->heights[i], false);
-    functions[i] = emit_tile(e, table->lanes, table->heights[i]);
+    functions[i] = tile_emit(e, "tile", table->lanes, table->heights[i], multiply_add);
   }
   unsigned count = (unsigned)table->count;
   LLVMValueRef members[] = {LLVMConstInt(e->type_i32, (unsigned long long)table->lanes, false),
                             LLVMConstInt(e->type_i32, VECTORS * (unsigned long long)table->lanes, false),
                             LLVMConstInt(e->type_i32, count, false),
                             LLVMConstInt(e->type_i32, target_contractions(e->target) == CONTRACTIONS_EMITTED, false),
-                            constant_table(e, LLVMConstArray2(e->type_i32, heights, count), "heights"),
-                            constant_table(e, LLVMConstArray2(e->type_pointer, functions, count), "tiles"),
+                            tile_constant(e, LLVMConstArray2(e->type_i32, heights, count), "heights"),
+                            tile_constant(e, LLVMConstArray2(e->type_pointer, functions, count), "tiles"),
                             emit_transpose(e, table->lanes)};
   LLVMValueRef content = LLVMConstStructInContext(e->context, members, sizeof members / sizeof *members, false);
-  return constant_table(e, content, "tiles");
+  return tile_constant(e, content, "tiles");
 }
 
 LLVMValueRef emit_tiles(emitter *e) {

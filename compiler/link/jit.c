@@ -19,6 +19,7 @@ static const struct runtime_symbol {
     {"retort_parallel", (void (*)(void))retort_parallel},
     {"retort_sgemm", (void (*)(void))retort_sgemm},
     {"retort_contract", (void (*)(void))retort_contract},
+    {"retort_contract_bf16", (void (*)(void))retort_contract_bf16},
 };
 enum { RUNTIME_SYMBOL_COUNT = sizeof runtime_symbols / sizeof *runtime_symbols };
 
