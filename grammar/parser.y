@@ -102,8 +102,8 @@
 %type <names> names labelled_list
 %type <setting> setting
 %type <settings> settings
-%type <item> item work
-%type <items> items
+%type <item> item if_item work
+%type <items> items item_block item_otherwise
 %type <declaration> declaration
 %type <name> STRING_opt
 
@@ -315,6 +315,19 @@ item:
     $$ = ITEM(@$, .kind = ITEM_EVALUATE, .name_count = $models.count, .names = $models.items, .on = $named,
       .metric_count = $metrics.count, .metrics = $metrics.items); }
 | EXPORT names { $$ = ITEM(@$, .kind = ITEM_EXPORT, .name_count = $names.count, .names = $names.items); }
+| if_item
+;
+if_item:
+  IF expression item_block[body] item_otherwise[otherwise] {
+    $$ = ITEM(@$, .kind = ITEM_IF, .value = $expression, .body_count = $body.count, .body = $body.items,
+      .otherwise_count = $otherwise.count, .otherwise = $otherwise.items); }
+| IF error lost_items item_otherwise { $$ = NULL; yyerrok; }
+;
+item_block: '{' items '}' { $$ = $items; };
+item_otherwise:
+  %empty { $$ = (item_list){0}; }
+| ELSE item_block { $$ = $2; }
+| ELSE if_item { $$ = (item_list){0}; if ($2) APPEND($$, $2); }
 ;
 work:
   TRAIN names WITH expression {

@@ -64,7 +64,7 @@ int experiment_find_data(program *p, const experiment *x, span where, const char
 static void read_let(program *p, experiment *x, const item *what) {
   const override *o = override_find(&x->overrides, "", what->name);
   name_add(p->arena, &x->settable, what->name);
-  value v = elaborate_expression(p->elaborator, x->scope, o ? o->value : what->value);
+  value v = elaborate_expression(p->elaborator, x->scope, o ? override_value(p->arena, o, what->value) : what->value);
   scope_bind(p->elaborator, x->scope, what->name, v, what->name_where);
 }
 
@@ -447,6 +447,41 @@ static void read_export(program *p, experiment *x, const item *what) {
   }
 }
 
+static void read_items(program *p, experiment *x, int count, item *const *items);
+
+static void read_item(program *p, experiment *x, const item *what) {
+  bool condition;
+  switch (what->kind) {
+  case ITEM_LET:
+    read_let(p, x, what);
+    break;
+  case ITEM_DATA:
+    experiment_read_data(p, x, what);
+    break;
+  case ITEM_MODEL:
+    read_model(p, x, what);
+    break;
+  case ITEM_STAGE:
+    read_stage(p, x, what);
+    break;
+  case ITEM_EVALUATE:
+    read_evaluation(p, x, what);
+    break;
+  case ITEM_EXPORT:
+    read_export(p, x, what);
+    break;
+  case ITEM_IF:
+    if (elaborate_condition(p->elaborator, x->scope, what->value, &condition))
+      read_items(p, x, condition ? what->body_count : what->otherwise_count, condition ? what->body : what->otherwise);
+    break;
+  }
+}
+
+static void read_items(program *p, experiment *x, int count, item *const *items) {
+  for (int i = 0; i < count; i++)
+    read_item(p, x, items[i]);
+}
+
 experiment *experiment_load(program *p) {
   const declaration *found = NULL;
   for (int i = 0; i < p->file->syntax->declaration_count; i++) {
@@ -465,29 +500,8 @@ experiment *experiment_load(program *p) {
   p->experiment = found ? x : NULL;
   x->declaration = found;
   x->scope = scope_create(p->elaborator, scope_of_file(p->elaborator, p->file));
-  for (int i = 0; found && i < found->item_count; i++) {
-    const item *what = found->items[i];
-    switch (what->kind) {
-    case ITEM_LET:
-      read_let(p, x, what);
-      break;
-    case ITEM_DATA:
-      experiment_read_data(p, x, what);
-      break;
-    case ITEM_MODEL:
-      read_model(p, x, what);
-      break;
-    case ITEM_STAGE:
-      read_stage(p, x, what);
-      break;
-    case ITEM_EVALUATE:
-      read_evaluation(p, x, what);
-      break;
-    case ITEM_EXPORT:
-      read_export(p, x, what);
-      break;
-    }
-  }
+  if (found)
+    read_items(p, x, found->item_count, found->items);
   experiment_check_choices(p, x);
   overrides_report_unused(&x->overrides, p->elaborator->diagnostics, x->settable.count, x->settable.items);
   return p->experiment;

@@ -35,6 +35,8 @@ typedef struct override_list {
 override_list overrides_parse(arena *a, const program_options *options, diagnostics *d);
 /* The override whose path is `prefix` + `name`, marked as used; NULL when there is none. prefix may be "". */
 override *override_find(override_list *list, const char *prefix, const char *name);
+/* Its value in the place of what the file has there (or NULL): where that is a string, a name is one too. */
+expression *override_value(arena *a, const override *o, const expression *replaced);
 /* A call (or the bare name of what is called) with its arguments replaced by overrides `prefix` + the name of a
  * parameter. `callee_parameters` in order of position. x itself when there is none. */
 expression *override_call(arena *a, override_list *list, const char *prefix, expression *x, int parameter_count,

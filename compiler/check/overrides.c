@@ -93,6 +93,14 @@ override *override_find(override_list *list, const char *prefix, const char *nam
   return found;
 }
 
+expression *override_value(arena *a, const override *o, const expression *replaced) {
+  if (!replaced || replaced->kind != EXPRESSION_STRING || o->value->kind != EXPRESSION_NAME)
+    return o->value;
+  expression *string = arena_new(a, expression);
+  *string = (expression){.kind = EXPRESSION_STRING, .where = o->value->where, .as.string = o->value->as.name};
+  return string;
+}
+
 static void set_argument(arena *a, expression *call, int position, const char *name, const override *o) {
   argument set = {.where = o->where, .name = name, .value = o->value};
   int positional = 0;
@@ -101,7 +109,7 @@ static void set_argument(arena *a, expression *call, int position, const char *n
     bool same = old->name ? strcmp(old->name, name) == 0 : positional++ == position;
     if (!same)
       continue;
-    old->value = o->value;
+    old->value = override_value(a, o, old->value);
     return;
   }
   int count = call->as.call.count;

@@ -251,13 +251,13 @@ typedef struct setting { /* `epochs 4`, `optimizer adamw(lr: 1e-3)`, `on train`,
   named on; /* keep: the set */
 } setting;
 
-typedef enum { ITEM_LET, ITEM_DATA, ITEM_MODEL, ITEM_STAGE, ITEM_EVALUATE, ITEM_EXPORT } item_kind;
+typedef enum { ITEM_LET, ITEM_DATA, ITEM_MODEL, ITEM_STAGE, ITEM_EVALUATE, ITEM_EXPORT, ITEM_IF } item_kind;
 
 typedef struct item { /* of an experiment */
   item_kind kind;
   span where, name_where;
   const char *name;  /* LET, MODEL, STAGE */
-  expression *value; /* LET, MODEL, DATA (source with |> folded into calls) */
+  expression *value; /* LET, MODEL, DATA (source with |> folded into calls); IF: the condition */
   int name_count;    /* DATA: sets; EVALUATE, EXPORT: models */
   named *names;
   named on;         /* EVALUATE: the set */
@@ -268,6 +268,8 @@ typedef struct item { /* of an experiment */
   expression *objective; /* STAGE: a name or a call */
   int setting_count;     /* STAGE */
   setting *settings;
+  int body_count, otherwise_count; /* IF */
+  struct item **body, **otherwise;
 } item;
 
 typedef struct declaration {

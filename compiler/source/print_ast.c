@@ -203,10 +203,19 @@ static void add_stage(const item *i, int depth, text *to) {
   }
 }
 
+static void add_item(const item *i, int depth, text *to);
+
+static void add_items(int count, item *const *items, int depth, text *to) {
+  for (int i = 0; i < count; i++) {
+    text_add(to, "\n");
+    add_item(items[i], depth, to);
+  }
+}
+
 static void add_item(const item *i, int depth, text *to) {
   static const char *const heads[] = {
-      [ITEM_LET] = "let",     [ITEM_DATA] = "data",         [ITEM_MODEL] = "model",
-      [ITEM_STAGE] = "stage", [ITEM_EVALUATE] = "evaluate", [ITEM_EXPORT] = "export",
+      [ITEM_LET] = "let",           [ITEM_DATA] = "data",     [ITEM_MODEL] = "model", [ITEM_STAGE] = "stage",
+      [ITEM_EVALUATE] = "evaluate", [ITEM_EXPORT] = "export", [ITEM_IF] = "if",
   };
   indent(to, depth);
   text_add(to, "(%s", heads[i->kind]);
@@ -224,6 +233,13 @@ static void add_item(const item *i, int depth, text *to) {
   }
   if (i->kind == ITEM_STAGE)
     add_stage(i, depth, to);
+  add_items(i->body_count, i->body, depth + 1, to);
+  if (i->otherwise_count) {
+    text_add(to, "\n");
+    indent(to, depth);
+    text_add(to, " else");
+    add_items(i->otherwise_count, i->otherwise, depth + 1, to);
+  }
   text_add(to, ")");
 }
 
@@ -241,10 +257,7 @@ static void add_declaration(const declaration *d, text *to) {
   if (d->kind != DECLARE_EXPERIMENT)
     add_parameters(d->parameter_count, d->parameters, to);
   add_members(&d->members, 1, to);
-  for (int i = 0; i < d->item_count; i++) {
-    text_add(to, "\n");
-    add_item(d->items[i], 1, to);
-  }
+  add_items(d->item_count, d->items, 1, to);
   text_add(to, ")\n");
 }
 
