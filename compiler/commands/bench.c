@@ -2,6 +2,7 @@
 #include "compiler/commands/choose.h"
 #include "compiler/commands/command.h"
 #include "compiler/commands/profile.h"
+#include "compiler/commands/units.h"
 #include "compiler/commands/without.h"
 #include <jansson.h>
 #include <stdlib.h>
@@ -21,6 +22,9 @@ static int print_help(void) {
       "rate of copying through as much memory as the step uses; both rates are measured in the same run, the first\n"
       "with the faster of emitted code and OpenBLAS. A kernel\n"
       "whose data is still in a cache can be faster than its floor.\n"
+      "The line `memory` says what the process was planned to take at the most, before the first step, and what it\n"
+      "took: weights, trained weights and the optimizer's state, batch and outputs, workspace with the scratch of\n"
+      "every thread, and the program with its libraries and code.\n"
       "\n"
       "OPTIONS\n"
       "  --of STAGE            the experiment's stage that is meant (default: the last one)\n"
@@ -71,13 +75,25 @@ static void print_row(const profile *p, const profile_row *r, text *to) {
   text_add(to, "  %-22s %s\n", where, r->what);
 }
 
-static void print_table(const bench_options *o, const char *name, const profile *p, text *to) {
+/* What was planned, part by part, beside what the process took. */
+static void print_memory(arena *a, const profile *p, text *to) {
+  const memory_use *m = &p->planned;
+  text_add(to, "memory: weights %s, state %s, batch %s, workspace %s, program %s: %s planned",
+           bytes_text(a, m->weights), bytes_text(a, m->states), bytes_text(a, m->batch), bytes_text(a, m->workspace),
+           bytes_text(a, m->program), bytes_text(a, m->peak));
+  if (p->peak > 0)
+    text_add(to, ", %s measured", bytes_text(a, p->peak));
+  text_add(to, "\n");
+}
+
+static void print_table(const bench_options *o, arena *a, const char *name, const profile *p, text *to) {
   double floor = 0;
   for (int i = 0; i < p->row_count; i++)
     floor += p->rows[i].floor;
   text_add(to, "%s: %d row%s of %d, %d thread%s: %.4f ms a step (median of %d), floor %.4f ms\n", name, o->profile.rows,
            o->profile.rows == 1 ? "" : "s", o->profile.length, o->profile.threads, o->profile.threads == 1 ? "" : "s",
            p->step * 1e3, p->runs, floor * 1e3);
+  print_memory(a, p, to);
   text_add(to, "measured beside it: contractions %.1f Gflop/s; memory %.1f GB/s, through %.1f MiB\n\n",
            p->operations * 1e-9, p->bandwidth * 1e-9, p->memory / (1024 * 1024));
   text_add(to, "%10s %7s %10s %9s %10s %7s  %-22s %s\n", "ms", "share", "Mflop", "MiB", "floor ms", "x floor", "where",
@@ -94,14 +110,22 @@ static json_t *row_to_json(const profile_row *r) {
                    r->seconds * 1e3, "flops", r->operations, "bytes", r->bytes, "floor_ms", r->floor * 1e3);
 }
 
-static void print_json(const bench_options *o, const char *name, const profile *p, text *to) {
+static json_t *memory_to_json(const profile *p) {
+  const memory_use *m = &p->planned;
+  return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "weights", m->weights, "state", m->states, "batch", m->batch,
+                   "workspace", m->workspace, "program", m->program, "planned", m->peak, "measured", p->peak);
+}
+
+static void print_json(const bench_options *o, arena *a, const char *name, const profile *p, text *to) {
+  (void)a;
   json_t *rows = json_array();
   for (int i = 0; i < p->row_count; i++)
     json_array_append_new(rows, row_to_json(&p->rows[i]));
-  json_t *all = json_pack("{s:s, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:o}", "work", name, "rows",
-                          o->profile.rows, "length", o->profile.length, "threads", o->profile.threads, "runs", p->runs,
-                          "step_ms", p->step * 1e3, "kernels_ms", p->sum * 1e3, "placing_ms", p->placing * 1e3,
-                          "flops_per_second", p->operations, "bytes_per_second", p->bandwidth, "kernels", rows);
+  json_t *all =
+      json_pack("{s:s, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:o, s:o}", "work", name, "rows", o->profile.rows,
+                "length", o->profile.length, "threads", o->profile.threads, "runs", p->runs, "step_ms", p->step * 1e3,
+                "kernels_ms", p->sum * 1e3, "placing_ms", p->placing * 1e3, "flops_per_second", p->operations,
+                "bytes_per_second", p->bandwidth, "memory", memory_to_json(p), "kernels", rows);
   char *printed = all ? json_dumps(all, JSON_INDENT(1)) : NULL;
   if (!printed)
     memory_exhausted();
@@ -152,7 +176,7 @@ static int bench(bench_options *o, arena *a) {
     return o->profile.compile.cpu ? STATUS_USAGE_WRONG : STATUS_INTERNAL;
   }
   text t = {0};
-  (o->json ? print_json : print_table)(o, chosen.name, measured, &t);
+  (o->json ? print_json : print_table)(o, a, chosen.name, measured, &t);
   status = write_output(&t);
   text_free(&t);
   return status;

@@ -1,25 +1,6 @@
 #include "compiler/commands/check_cost.h"
 #include "compiler/commands/step_cost.h"
-
-/* ---- numbers as people read them ---- */
-
-/* `12`, `4.39 M`, `1.20 G`: three digits or more, steps of 1000. */
-static const char *count_text(arena *a, double number) {
-  static const char *const units[] = {"", " k", " M", " G", " T", " P", " E"};
-  int unit = 0;
-  for (; number >= 1000 && unit < 6; unit++)
-    number /= 1000;
-  int digits = !unit || number >= 100 ? 0 : number >= 10 ? 1 : 2;
-  return arena_print(a, "%.*f%s", digits, number, units[unit]);
-}
-
-static const char *bytes_text(arena *a, double bytes) {
-  if (bytes >= 1024.0 * 1024 * 1024)
-    return arena_print(a, "%.2f GiB", bytes / (1024.0 * 1024 * 1024));
-  if (bytes >= 1024.0 * 1024)
-    return arena_print(a, "%.1f MiB", bytes / (1024.0 * 1024));
-  return bytes >= 1024 ? arena_print(a, "%.1f KiB", bytes / 1024) : arena_print(a, "%.0f B", bytes);
-}
+#include "compiler/commands/units.h"
 
 /* ---- sizes ---- */
 

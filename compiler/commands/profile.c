@@ -99,20 +99,6 @@ static double measure_bandwidth(double bytes, int threads) {
 
 /* ---- the step ---- */
 
-static double tensor_bytes(const random_call *r, const retort_tensor *list, int count) {
-  double total = 0;
-  for (int i = 0; i < count; i++)
-    total += (double)dtype_size((dtype)list[i].dtype) * (double)random_call_elements(r, &list[i]);
-  return total;
-}
-
-static double memory_of(const random_call *r) {
-  const retort_signature *s = r->signature;
-  return tensor_bytes(r, s->weights, s->weight_count) + tensor_bytes(r, s->inputs, s->input_count) +
-         tensor_bytes(r, s->outputs, s->output_count) + tensor_bytes(r, s->states, s->state_count) +
-         (double)r->call.workspace_size;
-}
-
 /* seconds[run] of whole steps; kernels[call + 1][run]. A step that is too short for the clock is run several times. */
 static int time_steps(executable *e, const random_call *r, int runs, double *seconds, double **kernels) {
   int call_count = executable_step(e)->call_count, status = RETORT_OK;
@@ -153,11 +139,9 @@ static int measure(profile *p, arena *a, executable *e, const step *s, const ran
   double **kernels = arena_array(a, double *, s->call_count + 1);
   for (int i = 0; i <= s->call_count; i++)
     kernels[i] = arena_array(a, double, p->runs);
-  p->memory = memory_of(r);
   p->operations = measure_contractions(a, options, r->call.threads);
   p->bandwidth = measure_bandwidth(p->memory, r->call.threads);
-  int status = executable_prepare(e, r->call.weights);
-  status = status ? status : time_steps(e, r, p->runs, seconds, kernels);
+  int status = time_steps(e, r, p->runs, seconds, kernels);
   if (status)
     return status;
   describe_rows(p, a, s, r, executable_step(e));
@@ -168,20 +152,32 @@ static int measure(profile *p, arena *a, executable *e, const step *s, const ran
   return RETORT_OK;
 }
 
+/* One step, and the memory of the process for it. */
+static int run_once(profile *p, executable *e, const random_call *r) {
+  memory_plan(&p->planned, e, r->dims, r->call.threads);
+  p->memory = p->planned.weights + p->planned.states + p->planned.batch + p->planned.workspace;
+  int status = executable_prepare(e, r->call.weights);
+  status = status ? status : executable_call(e, &r->call);
+  p->peak = process_peak();
+  return status;
+}
+
 profile *profile_graph(const graph *g, const profile_options *options, const char **error) {
   arena *a = g->arena;
   executable *e = executable_create(g, &options->compile, error);
   if (!e)
     return NULL;
-  /* The same once more, for what the object does not say: sources, sizes, what kernels do. */
-  const step *s = step_create_limited(passes_run_without(g, NULL, &options->compile.switches),
-                                      options->compile.switches.merge_limit);
+  profile *p = arena_new(a, profile);
+  p->runs = options->runs;
+  p->planned = memory_before();
   const random_sizes sizes = {
       .rows = options->rows, .length = options->length, .mean = options->mean, .threads = options->threads};
   random_call *r = random_call_create(e, g, &sizes);
-  profile *p = arena_new(a, profile);
-  p->runs = options->runs;
-  int status = measure(p, a, e, s, r, &options->compile);
+  int status = run_once(p, e, r);
+  /* The same once more, for what the object does not say: sources, sizes, what kernels do. */
+  const step *s = step_create_limited(passes_run_without(g, NULL, &options->compile.switches),
+                                      options->compile.switches.merge_limit);
+  status = status ? status : measure(p, a, e, s, r, &options->compile);
   if (status)
     *error = arena_print(a, "the step ended with status %d", status);
   random_call_destroy(r);

@@ -5,6 +5,7 @@
 
 #include "compiler/graph/graph.h"
 #include "compiler/link/executable.h"
+#include "compiler/link/memory_use.h"
 
 typedef struct profile_row { /* a call of a kernel */
   const char *kernel;        /* the function's name */
@@ -16,12 +17,14 @@ typedef struct profile_row { /* a call of a kernel */
 } profile_row;
 
 typedef struct profile {
-  double step;       /* seconds of the whole step, median */
-  double placing;    /* seconds of finding the buffers, median */
-  double sum;        /* of placing and all rows */
-  double operations; /* a second, of large contractions */
-  double bandwidth;  /* bytes a second, read and written, of copying through as much memory as the step uses */
-  double memory;     /* bytes that the step uses */
+  double step;        /* seconds of the whole step, median */
+  double placing;     /* seconds of finding the buffers, median */
+  double sum;         /* of placing and all rows */
+  double operations;  /* a second, of large contractions */
+  double bandwidth;   /* bytes a second, read and written, of copying through as much memory as the step uses */
+  double memory;      /* bytes that the step uses */
+  memory_use planned; /* before the first step */
+  double peak;        /* bytes of the process after it, as measured; 0 where the system does not say */
   int runs, row_count;
   profile_row *rows; /* in the order of the step */
 } profile;

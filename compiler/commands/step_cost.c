@@ -19,6 +19,18 @@ static double tensor_bytes(dim_table *t, const step_tensor *list, int count, con
   return total;
 }
 
+/* Of the weights that are read to compute others once: they stay, beside what is computed from them. */
+static double prepared_bytes(const graph *g, const int64_t *bindings) {
+  double total = 0;
+  for (int i = 0; g->prepare && i < g->prepare->node_count; i++) {
+    const node *n = g->prepare->nodes[i];
+    bool weight = n->op == OP_input && n->attributes.input.kind == INPUT_WEIGHT;
+    if (weight && !graph_find_input(g, n->attributes.input.name))
+      total += (double)dtype_size(n->dtype) * (double)dim_evaluate(shape_elements(g->dims, n->shape), bindings);
+  }
+  return total;
+}
+
 step_cost step_cost_of(const graph *g, int batch, int length, int threads, const pass_switches *switches) {
   const graph *optimized = passes_run_without(g, NULL, switches);
   const step *s = step_create_limited(optimized, switches->merge_limit);
@@ -27,7 +39,7 @@ step_cost step_cost_of(const graph *g, int batch, int length, int threads, const
       .kernels = s->kernel_count,
       .calls = s->call_count,
       .operations = (double)graph_cost_at(optimized, bindings).operations,
-      .weights = tensor_bytes(s->dims, s->weights, s->weight_count, bindings),
+      .weights = tensor_bytes(s->dims, s->weights, s->weight_count, bindings) + prepared_bytes(optimized, bindings),
       .states = tensor_bytes(s->dims, s->states, s->state_count, bindings),
       .batch = tensor_bytes(s->dims, s->inputs, s->input_count, bindings) +
                tensor_bytes(s->dims, s->outputs, s->output_count, bindings),

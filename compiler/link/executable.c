@@ -6,6 +6,7 @@
 #include "compiler/link/interpreted.h"
 #include "compiler/link/jit.h"
 #include "compiler/passes/pass.h"
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -82,10 +83,15 @@ static int find_weight(const retort_tensor *weights, int count, const char *name
   return i;
 }
 
-static void *allocate_tensor(const retort_tensor *t) {
+static size_t frozen_bytes(const retort_tensor *t) {
   size_t bytes = dtype_size((dtype)t->dtype);
   for (int i = 0; i < t->rank; i++)
     bytes *= (size_t)retort_size_evaluate(&t->dims[i], NULL, 0, 1); /* frozen shapes are constant */
+  return bytes;
+}
+
+static void *allocate_tensor(const retort_tensor *t) {
+  size_t bytes = frozen_bytes(t);
   void *data = aligned_alloc(64, (bytes + 127) / 64 * 64);
   if (!data)
     exit(EXIT_MEMORY);
@@ -198,6 +204,13 @@ static executable *interpret(const graph *g) {
   return e;
 }
 
+/* What compiling has freed goes back to the system: it would be resident beside the step's own memory. */
+static void release_freed_memory(void) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
 executable *executable_create(const graph *g, const compile_options *options, const char **error) {
   if (options->interpret)
     return interpret(g);
@@ -211,6 +224,7 @@ executable *executable_create(const graph *g, const compile_options *options, co
   else
     e = compile(passes_run_without(g, NULL, &options->switches), t, options, error);
   target_destroy(t);
+  release_freed_memory();
   return e;
 }
 
@@ -238,6 +252,13 @@ const retort_step *executable_step(const executable *e) {
 
 size_t executable_workspace_size(const executable *e, const int64_t *dims, int threads) {
   return retort_workspace_size(e->signature->plan, dims, threads);
+}
+
+double executable_frozen_bytes(const executable *e) {
+  double total = 0;
+  for (int i = 0; e->prepare && i < e->prepare->signature->output_count; i++)
+    total += (double)frozen_bytes(&e->prepare->signature->outputs[i]);
+  return total;
 }
 
 const void *executable_object(const executable *e, size_t *size) {

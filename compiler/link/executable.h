@@ -34,6 +34,8 @@ int executable_prepare(executable *e, const void *const *weights);
 /* 0 or a retort_status. Not at the same time from two threads, for the sake of prepared weights. */
 int executable_call(executable *e, const retort_call *call);
 size_t executable_workspace_size(const executable *e, const int64_t *dims, int threads);
+/* Bytes of what executable_prepare computes. */
+double executable_frozen_bytes(const executable *e);
 
 /* What the function consists of, for profiles; NULL when interpreted. */
 const retort_step *executable_step(const executable *e);

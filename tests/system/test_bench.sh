@@ -29,3 +29,18 @@ test_bench_of_a_model_and_wrong_words() {
   expect_text err "retort bench: --rows 0: expected a number from 1"
   expect 3 "$RETORT" bench nowhere.rt
 }
+
+# Five works: what the process takes is known before the first step, within 5 %.
+test_bench_knows_the_memory() {
+  for work in "distill --rows 16" "distill --rows 16 --layout packed --mean 24" pooled "tiny4.forward --length 32" \
+    "base.forward --length 64"; do
+    expect 0 "$RETORT" bench "$root/tests/bench/bench.rt" --of $work --threads 1 --runs 1 --json
+    awk '/"memory":/ { inside = 1 } /}/ { inside = 0 }
+      inside && $1 ~ /weights|state|batch|workspace|program/ { sum += $2 } $1 == "\"planned\":" { planned = $2 + 0 }
+      $1 == "\"measured\":" { measured = $2 + 0 }
+      END { print planned, measured, sum; exit !(sum > 0.95 * planned && sum <= planned && measured > 0.95 * planned && measured < 1.05 * planned) }' out >sizes ||
+      fail_test "$work: planned, measured, sum of the parts: $(cat sizes)"
+  done
+  expect 0 "$RETORT" bench "$root/tests/bench/bench.rt" --of pooled --threads 1 --runs 1
+  expect_text out "memory: weights 502.5 KiB, state 1.5 MiB, batch " " planned, " " measured"
+}
