@@ -11,10 +11,10 @@
 enum { VOCABULARY = 86, POSITIONS = 32 }; /* the model's; a function does not check what it is given */
 
 int main(int count, char **arguments) {
-  _Alignas(64) static char weights[STUDENT_WEIGHTS_SIZE];
+  _Alignas(64) static char weights[STUDENT_WEIGHTS_SIZE]; /* the file's content, and what is prepared from it */
   int32_t ids[POSITIONS], types[POSITIONS] = {0}, length = count - 2;
   FILE *file = length > 0 && length <= POSITIONS ? fopen(arguments[1], "rb") : NULL;
-  if (!file || fread(weights, 1, sizeof weights, file) != sizeof weights)
+  if (!file || fread(weights, 1, STUDENT_FILE_SIZE, file) != STUDENT_FILE_SIZE)
     return fprintf(stderr, "usage: deploy WEIGHTS ID... (%d at most)\n", POSITIONS), 2;
   fclose(file);
   for (int i = 0; i < length; i++)
@@ -22,9 +22,11 @@ int main(int count, char **arguments) {
       return fprintf(stderr, "deploy: %s is no token\n", arguments[i + 2]), 2;
 
   float logits[2];
-  size_t size = (student_forward_workspace(1, length, 1) + 63) / 64 * 64;
-  void *workspace = aligned_alloc(64, size);
-  int status = student_forward_run(weights, 1, length, &length, ids, types, logits, workspace, size, 1);
+  size_t size = student_forward_workspace(1, length, 1), prepare_size = student_forward_prepare_workspace();
+  void *workspace = aligned_alloc(64, ((size > prepare_size ? size : prepare_size) + 63) / 64 * 64);
+  int status = student_forward_prepare_run(weights, workspace, prepare_size); /* once for all calls */
+  if (status == RETORT_OK)
+    status = student_forward_run(weights, 1, length, &length, ids, types, logits, workspace, size, 1);
   if (status == RETORT_OK)
     printf("%a %a\n", (double)logits[0], (double)logits[1]);
   free(workspace);

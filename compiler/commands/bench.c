@@ -39,7 +39,7 @@ static int print_help(void) {
       "  --set NAME=VALUE      replaces what the file says; may be repeated\n"
       "  --cpu NAME            code for that processor (an LLVM name; default: this one)\n"
       "  --contractions CODE   auto, emitted or blas, as of retort run\n"
-      "  --without PASS        leaves out a pass (dce, simplify, cse, pack, freeze) or fusion (fuse); may be repeated\n"
+      "  --without PASS        leaves out a pass (retort show --help lists them) or fusion (fuse); may be repeated\n"
       "  --models DIR          the standard library's folder\n"
       "\n"
       "EXIT STATUS\n"

@@ -70,9 +70,10 @@ static bool write_weights(const product *made, const weight_set *set, const char
     return false;
   for (int i = 0; i < made->weight_count; i++) {
     const product_weight *w = &made->weights[i];
-    int64_t written = w->frozen ? 0 : w->bytes, end = (w->bytes + 63) / 64 * 64;
-    if (!w->frozen)
-      output_file_write(file, weight_set_find(set, w->name)->data, (size_t)w->bytes);
+    if (w->frozen)
+      break; /* so are all that follow */
+    int64_t written = w->bytes, end = (w->bytes + 63) / 64 * 64;
+    output_file_write(file, weight_set_find(set, w->name)->data, (size_t)w->bytes);
     for (int64_t step = 0; written < end; written += step) {
       step = end - written < 64 ? end - written : 64;
       output_file_write(file, zeros, (size_t)step);

@@ -175,8 +175,8 @@ profile *profile_graph(const graph *g, const profile_options *options, const cha
   random_call *r = random_call_create(e, g, &sizes);
   int status = run_once(p, e, r);
   /* The same once more, for what the object does not say: sources, sizes, what kernels do. */
-  const step *s = step_create_limited(passes_run_without(g, NULL, &options->compile.switches),
-                                      options->compile.switches.merge_limit);
+  const pass_switches *switches = executable_switches(e);
+  const step *s = step_create_limited(passes_run_without(g, NULL, switches), switches->merge_limit);
   status = status ? status : measure(p, a, e, s, r, &options->compile);
   if (status)
     *error = arena_print(a, "the step ended with status %d", status);

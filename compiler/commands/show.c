@@ -90,7 +90,7 @@ static int print_help(void) {
       "  --spans               with each node the place in the source that it came from\n"
       "  --cpu NAME            llvm, asm: code for that processor (an LLVM name; default: this one)\n"
       "  --contractions CODE   llvm, asm: auto, emitted or blas, as of retort run\n"
-      "  --without PASS        leaves out a pass (dce, simplify, cse, pack, freeze) or fusion (fuse); may be repeated\n"
+      "  --without PASS        leaves out a pass (retort show --help lists them) or fusion (fuse); may be repeated\n"
       "  --models DIR          the standard library's folder\n"
       "\n"
       "EXIT STATUS\n"
@@ -123,6 +123,7 @@ static int show(const show_options *given, arena *a) {
     o.models = models_folder(a);
   if (!switch_off("show", o.without_count, o.without, &o.switches))
     return STATUS_USAGE_WRONG;
+  o.switches.library = o.contractions == CONTRACTIONS_LIBRARY; /* where there is code, its target decides */
   show_stage *stage = o.stage ? find_stage(o.stage) : NULL;
   if (!stage)
     return no_stage(&o);

@@ -50,8 +50,10 @@ static int emit(const show_options *o, arena *a, emit_form form, text *to) {
   if (!t)
     return show_failed(o, STATUS_USAGE_WRONG, "--cpu: %s", error);
   target_set_contractions(t, o->contractions);
+  show_options own = *o;
+  own.switches.library = target_contractions(t) == CONTRACTIONS_LIBRARY;
   int status = STATUS_DONE;
-  const step *s = find_step(o, a, &status);
+  const step *s = find_step(&own, a, &status);
   const char *wrong = s ? emit_step(a, s, t, form, to) : NULL;
   target_destroy(t);
   return wrong ? show_failed(o, STATUS_INTERNAL, "%s", wrong) : status;

@@ -9,6 +9,6 @@ bool switch_off(const char *of, int count, const char *const *names, pass_switch
 
 /* For help texts. */
 #define WITHOUT_HELP \
-  "  --without PASS     leaves out a pass (dce, simplify, cse, pack, freeze) or fusion (fuse); may be repeated\n"
+  "  --without PASS     leaves out a pass (retort show --help lists them) or fusion (fuse); may be repeated\n"
 
 #endif

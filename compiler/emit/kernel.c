@@ -67,6 +67,8 @@ static bool is_constant(const subscript *s, int64_t *size) {
 
 /* Whether it is known before the run that the library computes it. */
 static bool is_library_matmul(const target *t, const statement *s) {
+  if (s->matmul.b.form == MATRIX_PANELS)
+    return false;
   if (target_contractions(t) != CONTRACTIONS_AUTO)
     return target_contractions(t) == CONTRACTIONS_LIBRARY;
   int64_t lanes = target_vector_floats(t), n, k;
@@ -77,6 +79,8 @@ static bool is_library_matmul(const target *t, const statement *s) {
 static void emit_matmul(function *f, const statement *s) {
   emitter *e = f->e;
   const matrix *m[3] = {&s->matmul.a, &s->matmul.b, &s->matmul.c};
+  static const retort_form forms[] = {
+      [MATRIX_ROWS] = RETORT_ROWS, [MATRIX_TRANSPOSED] = RETORT_TRANSPOSED, [MATRIX_PANELS] = RETORT_PANELS};
   LLVMValueRef at[3], stride[3];
   for (int i = 0; i < 3; i++) {
     at[i] = emit_element(f, m[i]->buffer, m[i]->offset);
@@ -87,8 +91,8 @@ static void emit_matmul(function *f, const statement *s) {
                              : LLVMConstInt(e->type_i32, 1, false);
   LLVMValueRef arguments[] = {NULL,
                               NULL,
-                              LLVMConstInt(e->type_i32, m[0]->transposed, false),
-                              LLVMConstInt(e->type_i32, m[1]->transposed, false),
+                              LLVMConstInt(e->type_i32, forms[m[0]->form], false),
+                              LLVMConstInt(e->type_i32, forms[m[1]->form], false),
                               emit_subscript(f, s->matmul.m),
                               emit_subscript(f, s->matmul.n),
                               emit_subscript(f, s->matmul.k),

@@ -5,6 +5,7 @@
  * every thread, the product has the pool to itself and the epilogue follows in a phase of its own. Which it is depends
  * on sizes at run time, so both are in the kernel. Batches of small products are shared out over the threads whole. */
 #include "compiler/kernel/lower.h"
+#include "compiler/passes/panels.h"
 
 enum {
   ROWS_LEAST = 256,        /* of a block, when the right operand is large */
@@ -17,6 +18,7 @@ enum {
 typedef struct product {
   const root *root;
   view a, b;
+  bool panels; /* b is; its view says nothing else than where */
   const dim *c_stride[RANK_MAX];
   int rank;
   bool merged;                  /* one product: all leading axes are rows */
@@ -44,7 +46,9 @@ static product describe(lowering *l, const root *r) {
   dim_table *t = builder_dims(l->b);
   const node *x = r->node->operands[0], *y = r->node->operands[1];
   product p = {.root = r, .rank = x->shape.rank};
-  bool found = view_of(l->f, x, &p.a) && view_of(l->f, y, &p.b); /* roots.c has seen to it */
+  p.b.base = view_panels(l->f, y);
+  p.panels = p.b.base != NULL;
+  bool found = view_of(l->f, x, &p.a) && (p.panels || view_of(l->f, y, &p.b)); /* roots.c has seen to it */
   (void)found;
   storage_strides(t, r->node->shape, r->order, p.c_stride);
   p.k = x->shape.dims[p.rank - 1];
@@ -71,8 +75,9 @@ static product describe(lowering *l, const root *r) {
 static matrix make_matrix(lowering *l, const node *base, const subscript *offset, const dim *rows, const dim *columns,
                           const dim *row, const dim *column) {
   matrix x = {.buffer = source_parameter(l, base), .offset = offset};
-  x.transposed = !dim_is_one(column) && !dim_is_one(columns);
-  const dim *stride = x.transposed ? column : dim_is_one(rows) ? columns : row;
+  bool transposed = !dim_is_one(column) && !dim_is_one(columns);
+  x.form = transposed ? MATRIX_TRANSPOSED : MATRIX_ROWS;
+  const dim *stride = transposed ? column : dim_is_one(rows) ? columns : row;
   x.stride = subscript_dim(l->b, stride);
   return x;
 }
@@ -90,11 +95,26 @@ static const subscript *batch_offset(lowering *l, const product *p, shape s, con
   return places_offset(l->b, batch, &at, strides, start);
 }
 
+static matrix right_operand(lowering *l, const product *p, const subscript *unit) {
+  dim_table *t = builder_dims(l->b);
+  if (p->panels) {
+    const dim *panel = dim_multiply(t, p->k, dim_constant(t, PANEL_COLUMNS));
+    return (matrix){.buffer = source_parameter(l, p->b.base),
+                    .offset = subscript_constant(l->b, 0),
+                    .stride = subscript_dim(l->b, panel),
+                    .form = MATRIX_PANELS};
+  }
+  shape s = p->root->node->operands[1]->shape;
+  int last = s.rank - 1;
+  const subscript *offset = batch_offset(l, p, s, p->b.offset, p->b.stride, unit);
+  return make_matrix(l, p->b.base, offset, p->k, p->n, p->b.stride[last - 1], p->b.stride[last]);
+}
+
 /* Rows [first, first + count) of the product numbered `unit`. */
 static void lower_product(lowering *l, const product *p, const subscript *unit, const subscript *first,
                           const subscript *count) {
   kernel_builder *b = l->b;
-  const node *n = p->root->node, *x = n->operands[0], *y = n->operands[1];
+  const node *n = p->root->node, *x = n->operands[0];
   builder_where(b, n->where);
   statement *s = builder_statement(b, STATEMENT_MATMUL);
   s->matmul.m = count;
@@ -104,9 +124,7 @@ static void lower_product(lowering *l, const product *p, const subscript *unit, 
   const subscript *a = batch_offset(l, p, x->shape, p->a.offset, p->a.stride, unit);
   a = subscript_add(b, a, subscript_multiply(b, first, subscript_dim(b, p->a_row)));
   s->matmul.a = make_matrix(l, p->a.base, a, p->m, p->k, p->a_row, p->a.stride[p->rank - 1]);
-  const subscript *right = batch_offset(l, p, y->shape, p->b.offset, p->b.stride, unit);
-  int last = y->shape.rank - 1;
-  s->matmul.b = make_matrix(l, p->b.base, right, p->k, p->n, p->b.stride[last - 1], p->b.stride[last]);
+  s->matmul.b = right_operand(l, p, unit);
   const subscript *c = batch_offset(l, p, n->shape, dim_constant(builder_dims(b), 0), p->c_stride, unit);
   c = subscript_add(b, c, subscript_multiply(b, first, subscript_dim(b, p->c_row)));
   s->matmul.c.buffer = root_parameter(l, p->root, true);

@@ -84,11 +84,16 @@ typedef enum {
   STATEMENT_WHEN        /* the body, when from <= index < to */
 } statement_kind;
 
-typedef struct matrix { /* an operand: f32, element (i, j) at buffer[offset + i*stride + j], or with i and j exchanged
-                         */
+typedef enum {
+  MATRIX_ROWS,       /* element (i, j) at buffer[offset + i*stride + j] */
+  MATRIX_TRANSPOSED, /* i and j exchanged */
+  MATRIX_PANELS      /* of a product's right operand: in the panels of retort_form, stride apart */
+} matrix_form;
+
+typedef struct matrix { /* an operand: f32 */
   int buffer;
   const subscript *offset, *stride;
-  bool transposed;
+  matrix_form form;
 } matrix;
 
 typedef struct statement statement;

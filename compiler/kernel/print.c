@@ -6,7 +6,8 @@
 static void print_block(printer *p, const block *b, int depth);
 
 static void print_matrix(printer *p, const matrix *m) {
-  text_add(p->to, "p%d%s[", m->buffer, m->transposed ? ".T" : "");
+  static const char *const forms[] = {[MATRIX_ROWS] = "", [MATRIX_TRANSPOSED] = ".T", [MATRIX_PANELS] = ".panels"};
+  text_add(p->to, "p%d%s[", m->buffer, forms[m->form]);
   print_subscript(p, m->offset);
   text_add(p->to, "; ");
   print_subscript(p, m->stride);

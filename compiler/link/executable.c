@@ -27,6 +27,7 @@ struct executable {
   int weight_count;     /* of the function */
   const void **weights; /* by weight of the function; those that are frozen point to `frozen` */
   int *weight_sources;  /* by weight of the function: which of the signature's weights; -1: frozen */
+  pass_switches switches;
   const void **prepare_weights;
   int *prepare_sources; /* by weight of `prepare`: which of the signature's */
 };
@@ -221,8 +222,13 @@ executable *executable_create(const graph *g, const compile_options *options, co
   executable *e = NULL;
   if (!target_is_runnable(t))
     *error = arena_print(g->arena, "this machine cannot run code for '%s'", options->cpu);
-  else
-    e = compile(passes_run_without(g, NULL, &options->switches), t, options, error);
+  else {
+    compile_options own = *options;
+    own.switches.library = target_contractions(t) == CONTRACTIONS_LIBRARY;
+    e = compile(passes_run_without(g, NULL, &own.switches), t, &own, error);
+    if (e)
+      e->switches = own.switches;
+  }
   target_destroy(t);
   release_freed_memory();
   return e;
@@ -244,6 +250,10 @@ void executable_destroy(executable *e) {
 
 const retort_signature *executable_signature(const executable *e) {
   return e->signature;
+}
+
+const pass_switches *executable_switches(const executable *e) {
+  return &e->switches;
 }
 
 const retort_step *executable_step(const executable *e) {

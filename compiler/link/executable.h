@@ -37,6 +37,9 @@ size_t executable_workspace_size(const executable *e, const int64_t *dims, int t
 /* Bytes of what executable_prepare computes. */
 double executable_frozen_bytes(const executable *e);
 
+/* With which the graph went through the passes: those of the options, and what the target decides. */
+const pass_switches *executable_switches(const executable *e);
+
 /* What the function consists of, for profiles; NULL when interpreted. */
 const retort_step *executable_step(const executable *e);
 

@@ -86,9 +86,12 @@ static void add_description(const step *s, const char *symbol, text *to) {
     text_add(to, "%s %s: ", i ? "," : "", s->outputs[i].name);
     add_type(to, &s->outputs[i]);
   }
-  text_add(to,
-           ".\n * weights: the whole content of the weights' file, at an address that is a multiple of 64; workspace "
-           "too.\n * threads: 1 or more. Returns 0 or a retort_status. */\n");
+  text_add(
+      to,
+      ".\n * weights: the content of the weights' file, at an address that is a multiple of 64, and behind it what\n"
+      " * %s_prepare_run has computed; workspace: at such an address too.\n * threads: 1 or more. Returns 0 or a "
+      "retort_status. */\n",
+      symbol);
 }
 
 static void add_pointers(arena *a, const char *field, const step_tensor *tensors, int count, text *to) {
@@ -132,6 +135,16 @@ static void add_run(arena *a, const product_function *f, const char *symbol, con
   add_call(symbol, "threads", to);
 }
 
+/* A function that has nothing to prepare can be asked to as well. */
+static void add_no_prepare(const char *symbol, text *to) {
+  text_add(to,
+           "static inline size_t %s_prepare_workspace(void) {\n  return 0;\n}\n\n"
+           "/* %s needs nothing of its weights beside the file's content. */\n"
+           "static inline int %s_prepare_run(void *weights, void *workspace, size_t workspace_size) {\n"
+           "  (void)weights, (void)workspace, (void)workspace_size;\n  return RETORT_OK;\n}\n\n",
+           symbol, symbol, symbol);
+}
+
 /* Frozen shapes are constant, so any dimensions will do; inputs are not read. */
 static void add_prepare(arena *a, const product_function *f, const product *p, text *to) {
   const step *s = f->prepare;
@@ -166,14 +179,18 @@ void header_write(arena *a, const char *name, const char *source, int count, con
       " * Functions allocate nothing and keep nothing: weights, inputs, outputs and workspace come from the caller. "
       "*/\n#ifndef %s_H\n#define %s_H\n\n#include \"retort.h\"\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n",
       name, source, name, guard, guard);
-  text_add(to, "/* Bytes of the weights, of their file too. */\n#define %s_WEIGHTS_SIZE ((size_t)%lld)\n\n", guard,
-           (long long)p->weights_size);
+  text_add(to,
+           "/* Bytes of the weights' memory, and of their file, whose content it begins with. */\n"
+           "#define %s_WEIGHTS_SIZE ((size_t)%lld)\n#define %s_FILE_SIZE ((size_t)%lld)\n\n",
+           guard, (long long)p->weights_size, guard, (long long)p->file_size);
   for (int i = 0; i < count; i++) {
     const step *s = functions[i].step;
     const char *symbol = emit_symbol(a, s->name);
     text_add(to, "extern const retort_signature %s_signature;\nretort_function %s;\n\n", symbol, symbol);
     if (functions[i].prepare)
       add_prepare(a, &functions[i], p, to);
+    else
+      add_no_prepare(symbol, to);
     add_workspace(a, s, symbol, to);
     add_run(a, &functions[i], symbol, p, to);
   }

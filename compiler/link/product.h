@@ -5,7 +5,8 @@
 #include "compiler/graph/graph.h"
 
 /* The weights' memory: all weights that the functions read, one behind the other, each at an offset that is a multiple
- * of 64. Frozen ones are computed there from the others, by FUNCTION_prepare_run, before the first call. */
+ * of 64. The frozen ones stand behind all others; they are computed there, by FUNCTION_prepare_run, before the first
+ * call. What stands before them is the content of the weights' file. */
 typedef struct product_weight {
   const char *name; /* of the input; of a frozen one: FUNCTION/frozen.N */
   bool frozen;
@@ -17,7 +18,7 @@ typedef struct product {
   text object, header;
   int weight_count;
   product_weight *weights;
-  int64_t weights_size; /* bytes */
+  int64_t weights_size, file_size; /* bytes, of all and of those that are not frozen */
 } product;
 
 /* Compiles the graphs, each to a function with its graph's name, for a CPU (LLVM's name; NULL: this machine's). `name`

@@ -12,6 +12,7 @@ typedef struct pass {
   const char *purpose; /* one line, for --help and the documents */
   const char *place;   /* why it stands where it stands */
   bool packing;        /* runs in the packed layout only */
+  bool tiling;         /* runs where register tiles compute contractions only */
 } pass;
 
 /* Ends with a row whose name is NULL. */
@@ -21,6 +22,7 @@ extern const pass passes[];
  * rows padded to a common length, nothing is off. */
 typedef struct pass_switches {
   bool packed;      /* the tokens of ragged rows lie end to end */
+  bool library;     /* the target's contractions are the library's: passes that serve register tiles are off */
   unsigned without; /* bit i: passes[i] */
   int merge_limit;  /* of fusion: 0: none; n: in each step only the first n - 1 merges of groups are made */
 } pass_switches;
@@ -36,6 +38,7 @@ graph *pass_cse(const graph *g);
 graph *pass_dce(const graph *g);
 graph *pass_pack(const graph *g);
 graph *pass_freeze(const graph *g);
+graph *pass_panels(const graph *g);
 
 /* Runs all in order; after each, in debug builds, the verifier. `until`: stop after the pass of that name (NULL: all).
  */

@@ -25,7 +25,12 @@ const pass passes[] = {
     {.name = "freeze",
      .run = pass_freeze,
      .purpose = "moves what depends on frozen weights alone into a graph that runs once",
-     .place = "last over the tensor graph: what it cuts off no longer meets its users"},
+     .place = "near the end: what it cuts off no longer meets its users"},
+    {.name = "panels",
+     .run = pass_panels,
+     .tiling = true,
+     .purpose = "keeps read-only weights in the order in which register tiles read them, prepared once",
+     .place = "last over the tensor graph, behind freeze: what was frozen is kept so too"},
     {.name = NULL},
 };
 
@@ -66,7 +71,8 @@ graph *passes_run_without(const graph *g, const char *until, const pass_switches
   graph *result = NULL;
   for (int i = 0; passes[i].name; i++) {
     bool off = switches && (switches->without & 1U << i), packed = switches && switches->packed;
-    if (!off && (packed || !passes[i].packing)) {
+    bool library = switches && switches->library;
+    if (!off && (packed || !passes[i].packing) && !(library && passes[i].tiling)) {
       result = passes[i].run(result ? result : g);
       verify_after(result, passes[i].name);
     }

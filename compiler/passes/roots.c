@@ -3,6 +3,7 @@
  * Always: reductions, contractions, scatters, outputs, tables of gathers, keys of random sites, operands of
  * contractions and indices of scatters that strides cannot serve. By cost: see keep_worthy. */
 #include "compiler/passes/fusion.h"
+#include "compiler/passes/panels.h"
 
 /* In units of an addition, of one element. */
 enum {
@@ -155,6 +156,8 @@ static void choose_orders(fusion *f) {
 
 static bool is_servable(const fusion *f, const node *reader, const node *x) {
   view v;
+  if (reader->op == OP_matmul && x == reader->operands[1] && view_panels(f, x))
+    return true;
   if (!view_of(f, x, &v))
     return false;
   if (reader->op == OP_matmul)

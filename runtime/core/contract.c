@@ -21,7 +21,8 @@ enum {
 typedef struct product {
   const retort_tiles *tiles;
   float *packing;
-  int transpose_a, transpose_b, accumulate;
+  int transpose_a, accumulate;
+  retort_form form_b;
   int64_t m, n, k, a_stride, b_stride, c_stride;
   const float *a, *b;
   float *c;
@@ -89,13 +90,27 @@ static void transpose_rows(const retort_tiles *t, const float *from, int64_t fro
 
 typedef struct block { /* depths [l, l + depth) of the product; columns [j, j + width) */
   int64_t l, depth, j, width;
-  int in_place; /* full panels of the right operand are read where they are */
+  int64_t in_place; /* the stride of depths with which full panels of the right operand are read where they are, or 0 */
   float *left, *right;
 } block;
 
 /* What lies at (l, j + column) of the right operand. */
 static const float *right_at(const product *p, const block *b, int64_t column) {
-  return p->transpose_b ? p->b + (b->j + column) * p->b_stride + b->l : p->b + b->l * p->b_stride + b->j + column;
+  int64_t j = b->j + column;
+  switch (p->form_b) {
+  case RETORT_TRANSPOSED:
+    return p->b + j * p->b_stride + b->l;
+  case RETORT_PANELS:
+    return p->b + j / RETORT_PANEL_COLUMNS * p->b_stride + b->l * RETORT_PANEL_COLUMNS + j % RETORT_PANEL_COLUMNS;
+  case RETORT_ROWS:
+    break;
+  }
+  return p->b + b->l * p->b_stride + j;
+}
+
+/* Whether the panel of so many columns is read where it is. */
+static int is_in_place(const product *p, const block *b, int64_t columns) {
+  return b->in_place && (columns == p->tiles->columns || p->form_b == RETORT_PANELS);
 }
 
 static void pack_right(const product *p, const block *b) {
@@ -103,9 +118,9 @@ static void pack_right(const product *p, const block *b) {
   float *to = b->right;
   for (int64_t column = 0; column < b->width; column += width) {
     int64_t columns = lesser(width, b->width - column);
-    if (b->in_place && columns == width)
+    if (is_in_place(p, b, columns))
       continue;
-    if (p->transpose_b)
+    if (p->form_b == RETORT_TRANSPOSED)
       transpose_rows(p->tiles, right_at(p, b, column), p->b_stride, columns, b->depth, to, width);
     else
       copy_rows(right_at(p, b, column), p->b_stride, b->depth, columns, to, width);
@@ -141,8 +156,8 @@ static void multiply_panel(const product *p, const block *b, int64_t row, int64_
   int64_t accumulate = p->accumulate || b->l > 0;
   for (int64_t column = 0; column < b->width; column += width) {
     int64_t columns = lesser(width, b->width - column);
-    if (b->in_place && columns == width) {
-      tile(b->left, left_width, right_at(p, b, column), p->b_stride, b->depth, c + column, p->c_stride, rows, columns,
+    if (is_in_place(p, b, columns)) {
+      tile(b->left, left_width, right_at(p, b, column), b->in_place, b->depth, c + column, p->c_stride, rows, columns,
            accumulate);
       continue;
     }
@@ -154,8 +169,12 @@ static void multiply_panel(const product *p, const block *b, int64_t row, int64_
 static void multiply(const product *p) {
   const retort_tiles *t = p->tiles;
   int64_t depth = divide_up(p->k, divide_up(p->k, DEPTH_MAX));
-  int in_place = !p->transpose_b && p->m <= IN_PLACE_ROWS;
-  int64_t fitting = in_place ? p->n : RIGHT_FLOATS / depth / t->columns * t->columns;
+  int64_t in_place = p->form_b == RETORT_PANELS                          ? RETORT_PANEL_COLUMNS
+                     : p->form_b == RETORT_ROWS && p->m <= IN_PLACE_ROWS ? p->b_stride
+                                                                         : 0;
+  int64_t fitting = RIGHT_FLOATS / depth / RETORT_PANEL_COLUMNS * RETORT_PANEL_COLUMNS;
+  if (in_place && p->m <= IN_PLACE_ROWS)
+    fitting = p->n;
   for (int64_t j = 0; j < p->n; j += fitting)
     for (int64_t l = 0; l < p->k; l += depth) {
       block b = {.l = l,
@@ -184,10 +203,11 @@ static void multiply_rows(void *context, int64_t begin, int64_t end, int64_t wor
   multiply(&part);
 }
 
+/* Columns [begin, end) in units of panels. */
 static void multiply_columns(void *context, int64_t begin, int64_t end, int64_t worker) {
   product part = *(const product *)context;
-  int64_t from = begin * part.tiles->columns, to = lesser(end * part.tiles->columns, part.n);
-  part.b += part.transpose_b ? from * part.b_stride : from;
+  int64_t from = begin * RETORT_PANEL_COLUMNS, to = lesser(end * RETORT_PANEL_COLUMNS, part.n);
+  part.b = right_at(&part, &(block){.j = from}, 0);
   part.c += from;
   part.n = to - from;
   part.packing += worker * (int64_t)(RETORT_PACKING_BYTES / sizeof(float));
@@ -195,7 +215,7 @@ static void multiply_columns(void *context, int64_t begin, int64_t end, int64_t 
 }
 
 static void multiply_parallel(product *p, int threads) {
-  int64_t rows = divide_up(p->m, p->tiles->heights[0]), columns = divide_up(p->n, p->tiles->columns);
+  int64_t rows = divide_up(p->m, p->tiles->heights[0]), columns = divide_up(p->n, RETORT_PANEL_COLUMNS);
   int64_t parts = lesser(threads, p->m * p->n * p->k / WORK_PER_PART);
   if (parts <= 1)
     multiply(p);
@@ -233,18 +253,19 @@ int retort_prefers_tiles(int64_t lanes, int64_t n, int64_t k) {
   return n > lanes && k >= lanes;
 }
 
-void retort_contract(const retort_tiles *tiles, void *packing, int transpose_a, int transpose_b, int64_t m, int64_t n,
+void retort_contract(const retort_tiles *tiles, void *packing, int transpose_a, int form_b, int64_t m, int64_t n,
                      int64_t k, float alpha, const float *a, int64_t a_stride, const float *b, int64_t b_stride,
                      float beta, float *c, int64_t c_stride, int threads) {
   int served = alpha == 1 && (beta == 0 || beta == 1) && k > 0;
-  if (!served || (!tiles->always && !retort_prefers_tiles(tiles->lanes, n, k))) {
-    retort_sgemm(transpose_a, transpose_b, m, n, k, alpha, a, a_stride, b, b_stride, beta, c, c_stride, threads);
+  if (form_b != RETORT_PANELS && (!served || (!tiles->always && !retort_prefers_tiles(tiles->lanes, n, k)))) {
+    retort_sgemm(transpose_a, form_b == RETORT_TRANSPOSED, m, n, k, alpha, a, a_stride, b, b_stride, beta, c, c_stride,
+                 threads);
     return;
   }
   product p = {.tiles = tiles,
                .packing = packing,
                .transpose_a = transpose_a,
-               .transpose_b = transpose_b,
+               .form_b = (retort_form)form_b,
                .accumulate = beta != 0,
                .m = m,
                .n = n,

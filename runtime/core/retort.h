@@ -168,11 +168,20 @@ typedef struct retort_tiles {
 
 enum { RETORT_PACKING_BYTES = 1 << 19 }; /* one thread's share of `packing` */
 
+/* How the right operand b[k, n] of a contraction lies in memory. In panels, column after column of a row is found in
+ * panels of RETORT_PANEL_COLUMNS columns each, as tiles read them: (l, j) at
+ * b[j / RETORT_PANEL_COLUMNS * b_stride + l * RETORT_PANEL_COLUMNS + j % RETORT_PANEL_COLUMNS]; b_stride is the
+ * distance of panels. The last panel has all its columns in memory; what the columns from n on hold is of no meaning.
+ * The columns of a tile divide those of a panel. */
+typedef enum retort_form { RETORT_ROWS, RETORT_TRANSPOSED, RETORT_PANELS } retort_form;
+enum { RETORT_PANEL_COLUMNS = 32 };
+
 /* Whether tiles with vectors of so many floats are faster than the library (contract.c has the numbers). */
 int retort_prefers_tiles(int64_t lanes, int64_t n, int64_t k);
-/* The same as retort_sgemm, by tiles where the sizes are such that they are faster always if
- * they say so. `packing` is RETORT_PACKING_BYTES for each of the threads, aligned to 64. */
-void retort_contract(const retort_tiles *tiles, void *packing, int transpose_a, int transpose_b, int64_t m, int64_t n,
+/* The same as retort_sgemm, by tiles where the sizes are such that they are faster, always if they say so or if b is in
+ * panels; then alpha is 1, beta 0 or 1, and k 1 or more. `packing` is RETORT_PACKING_BYTES for each of the threads,
+ * aligned to 64. */
+void retort_contract(const retort_tiles *tiles, void *packing, int transpose_a, int form_b, int64_t m, int64_t n,
                      int64_t k, float alpha, const float *a, int64_t a_stride, const float *b, int64_t b_stride,
                      float beta, float *c, int64_t c_stride, int threads);
 

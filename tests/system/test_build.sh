@@ -12,7 +12,7 @@ test_build_makes_a_product() {
   [ -e student.weights ] && fail_test "weights were written that nobody asked for"
   compile_deploy student.o
   ldd deploy | grep -qi llvm && fail_test "the product needs LLVM"
-  size=$(sed -n 's/^#define STUDENT_WEIGHTS_SIZE ((size_t)\([0-9]*\))/\1/p' student.h)
+  size=$(sed -n 's/^#define STUDENT_FILE_SIZE ((size_t)\([0-9]*\))/\1/p' student.h)
   head -c "$size" /dev/zero >zero.weights
   expect 0 ./deploy zero.weights 2 14 27 3
   expect_text out "0x0p+0 0x0p+0"
@@ -23,7 +23,7 @@ test_build_takes_weights_of_a_run() {
   make_task
   expect 0 "$RETORT" run task.rt --out kept --set stage.learn.epochs=1 --set stage.imitate.epochs=1
   expect 0 "$RETORT" build task.rt --weights kept/student
-  size=$(sed -n 's/^#define STUDENT_WEIGHTS_SIZE ((size_t)\([0-9]*\))/\1/p' student.h)
+  size=$(sed -n 's/^#define STUDENT_FILE_SIZE ((size_t)\([0-9]*\))/\1/p' student.h)
   [ "$(wc -c <student.weights)" = "$size" ] || fail_test "student.weights has another size than student.h says"
   expect 3 "$RETORT" build task.rt --model teacher --weights kept/student
   [ -e teacher.weights ] && fail_test "weights of another model were written"

@@ -10,10 +10,11 @@
 
 #include <cmocka.h>
 
-enum { THREADS_MAX = 3 };
+enum { THREADS_MAX = 3, KINDS = 12 };
 
 typedef struct problem {
-  int transpose_a, transpose_b;
+  int transpose_a;
+  retort_form form_b;
   int64_t m, n, k, a_stride, b_stride, c_stride;
   float alpha, beta;
   float *a, *b, *c, *before;
@@ -39,15 +40,23 @@ static float *numbers(int64_t count) {
   return made;
 }
 
+static int64_t panels_of(int64_t n) {
+  return (n + RETORT_PANEL_COLUMNS - 1) / RETORT_PANEL_COLUMNS;
+}
+
 /* Exactly as long as the operands are, so that a sanitizer sees what is read beyond. */
 static problem problem_make(int64_t m, int64_t n, int64_t k, int kind, int64_t gap) {
-  problem p = {.transpose_a = kind & 1, .transpose_b = kind >> 1 & 1, .m = m, .n = n, .k = k, .alpha = 1};
-  p.beta = kind & 4 ? 1.0f : 0.0f;
+  problem p = {.transpose_a = kind & 1, .form_b = (retort_form)(kind / 4), .m = m, .n = n, .k = k, .alpha = 1};
+  p.beta = kind & 2 ? 1.0f : 0.0f;
   p.a_stride = (p.transpose_a ? m : k) + gap;
-  p.b_stride = (p.transpose_b ? k : n) + gap;
+  p.b_stride = (p.form_b == RETORT_TRANSPOSED ? k : n) + gap;
   p.c_stride = n + gap;
   p.a_count = ((p.transpose_a ? k : m) - 1) * p.a_stride + (p.transpose_a ? m : k);
-  p.b_count = ((p.transpose_b ? n : k) - 1) * p.b_stride + (p.transpose_b ? k : n);
+  p.b_count = ((p.form_b == RETORT_TRANSPOSED ? n : k) - 1) * p.b_stride + (p.form_b == RETORT_TRANSPOSED ? k : n);
+  if (p.form_b == RETORT_PANELS) {
+    p.b_stride = k * RETORT_PANEL_COLUMNS + gap;
+    p.b_count = (panels_of(n) - 1) * p.b_stride + k * RETORT_PANEL_COLUMNS;
+  }
   p.c_count = (m - 1) * p.c_stride + n;
   p.a = numbers(p.a_count);
   p.b = numbers(p.b_count);
@@ -76,16 +85,28 @@ static void *make_packing(int threads) {
 
 static void problem_run(problem *p, const retort_tiles *tiles, void *packing, int threads) {
   memcpy(p->c, p->before, (size_t)p->c_count * sizeof *p->c);
-  retort_contract(tiles, packing, p->transpose_a, p->transpose_b, p->m, p->n, p->k, p->alpha, p->a, p->a_stride, p->b,
+  retort_contract(tiles, packing, p->transpose_a, p->form_b, p->m, p->n, p->k, p->alpha, p->a, p->a_stride, p->b,
                   p->b_stride, p->beta, p->c, p->c_stride, threads);
+}
+
+static int64_t place_of_b(const problem *p, int64_t l, int64_t j) {
+  switch (p->form_b) {
+  case RETORT_TRANSPOSED:
+    return j * p->b_stride + l;
+  case RETORT_PANELS:
+    return j / RETORT_PANEL_COLUMNS * p->b_stride + l * RETORT_PANEL_COLUMNS + j % RETORT_PANEL_COLUMNS;
+  case RETORT_ROWS:
+    break;
+  }
+  return l * p->b_stride + j;
 }
 
 static double expected(const problem *p, int64_t i, int64_t j, double *magnitude) {
   double sum = p->beta == 0 ? 0 : (double)p->before[i * p->c_stride + j];
   *magnitude = fabs(sum);
   for (int64_t l = 0; l < p->k; l++) {
-    double term = (double)p->a[p->transpose_a ? l * p->a_stride + i : i * p->a_stride + l] *
-                  (double)p->b[p->transpose_b ? j * p->b_stride + l : l * p->b_stride + j];
+    double term =
+        (double)p->a[p->transpose_a ? l * p->a_stride + i : i * p->a_stride + l] * (double)p->b[place_of_b(p, l, j)];
     sum += (double)p->alpha * term;
     *magnitude += fabs(term);
   }
@@ -93,10 +114,11 @@ static double expected(const problem *p, int64_t i, int64_t j, double *magnitude
 }
 
 static void fail_at(const problem *p, int64_t i, int64_t j, double wanted, double found) {
+  static const char *const forms[] = {"", " b^T", " b in panels"};
   fail_msg("%lldx%lldx%lld%s%s beta %g, strides %lld %lld %lld, (%lld, %lld): expected %g, found %g", (long long)p->m,
-           (long long)p->n, (long long)p->k, p->transpose_a ? " a^T" : "", p->transpose_b ? " b^T" : "",
-           (double)p->beta, (long long)p->a_stride, (long long)p->b_stride, (long long)p->c_stride, (long long)i,
-           (long long)j, wanted, found);
+           (long long)p->n, (long long)p->k, p->transpose_a ? " a^T" : "", forms[p->form_b], (double)p->beta,
+           (long long)p->a_stride, (long long)p->b_stride, (long long)p->c_stride, (long long)i, (long long)j, wanted,
+           found);
 }
 
 static void problem_check(const problem *p) {
@@ -129,7 +151,7 @@ static void check_shape(const retort_tiles *tiles, void *packing, int64_t m, int
 static void test_small(const retort_tiles *tiles, void *packing) {
   for (int64_t m = 1; m <= 40; m += 1 + (m > 16))
     for (int64_t n = 1; n <= 40; n++)
-      for (int kind = 0; kind < 8; kind++)
+      for (int kind = 0; kind < KINDS; kind++)
         check_shape(tiles, packing, m, n, 1 + (int64_t)draw(40), kind);
 }
 
@@ -137,13 +159,13 @@ static void test_blocks(const retort_tiles *tiles, void *packing) {
   static const int64_t shapes[][3] = {{5, 7, 384},    {70, 33, 385},  {65, 700, 769}, {13, 1500, 40},
                                       {130, 9, 1200}, {128, 128, 26}, {128, 26, 128}, {64, 64, 64}};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-    for (int kind = 0; kind < 8; kind++)
+    for (int kind = 0; kind < KINDS; kind++)
       check_shape(tiles, packing, shapes[i][0], shapes[i][1], shapes[i][2], kind);
 }
 
 /* One number that is not finite is in its row and its column, and nowhere else. */
 static void test_not_finite(const retort_tiles *tiles, void *packing) {
-  for (int kind = 0; kind < 8; kind++)
+  for (int kind = 0; kind < KINDS; kind++)
     for (int times = 0; times < 40; times++) {
       problem p = problem_make(1 + (int64_t)draw(40), 1 + (int64_t)draw(70), 1 + (int64_t)draw(40), kind, 0);
       static const float values[] = {NAN, INFINITY, -INFINITY};
@@ -159,7 +181,7 @@ static void test_not_finite(const retort_tiles *tiles, void *packing) {
 static void test_threads(const retort_tiles *tiles, void *packing) {
   static const int64_t shapes[][3] = {{300, 90, 50}, {24, 500, 400}, {33, 130, 700}};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-    for (int kind = 0; kind < 8; kind++) {
+    for (int kind = 0; kind < KINDS; kind++) {
       problem p = problem_make(shapes[i][0], shapes[i][1], shapes[i][2], kind, 3);
       problem_run(&p, tiles, packing, 1);
       problem_check(&p);
@@ -175,9 +197,27 @@ static void test_threads(const retort_tiles *tiles, void *packing) {
     }
 }
 
+/* The same bits in whatever form the right operand lies: what is prepared does not change a result. */
+static void test_forms(const retort_tiles *tiles, void *packing) {
+  static const int64_t shapes[][3] = {{70, 90, 50}, {5, 520, 800}, {33, 24, 9}};
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    int64_t m = shapes[i][0], n = shapes[i][1], k = shapes[i][2];
+    problem p = problem_make(m, n, k, 0, 0), q = problem_make(m, n, k, 8, 0);
+    memcpy(q.a, p.a, (size_t)p.a_count * sizeof *p.a);
+    for (int64_t l = 0; l < k; l++)
+      for (int64_t j = 0; j < n; j++)
+        q.b[place_of_b(&q, l, j)] = p.b[place_of_b(&p, l, j)];
+    problem_run(&p, tiles, packing, 1);
+    problem_run(&q, tiles, packing, 2);
+    assert_memory_equal(p.c, q.c, (size_t)p.c_count * sizeof *p.c);
+    problem_free(&p);
+    problem_free(&q);
+  }
+}
+
 /* A row does not depend on which other rows there are. */
 static void test_rows(const retort_tiles *tiles, void *packing) {
-  problem p = problem_make(150, 45, 500, 2, 0);
+  problem p = problem_make(150, 45, 500, 4, 0);
   problem_run(&p, tiles, packing, 1);
   for (int64_t row = 0; row < 150; row += 7) {
     problem one = p;
@@ -194,7 +234,7 @@ static void test_rows(const retort_tiles *tiles, void *packing) {
 
 /* What the tiles do not serve: the library's. */
 static void test_others(const retort_tiles *tiles, void *packing) {
-  problem p = problem_make(20, 30, 40, 4, 1);
+  problem p = problem_make(20, 30, 40, 2, 1);
   p.alpha = 0.5f;
   p.beta = 1;
   problem_run(&p, tiles, packing, 1);
@@ -226,6 +266,7 @@ static void run_all(void **unused) {
       test_blocks(tiles, packing);
       test_not_finite(tiles, packing);
       test_threads(tiles, packing);
+      test_forms(tiles, packing);
       test_rows(tiles, packing);
       test_others(tiles, packing);
       free(packing);

@@ -97,7 +97,7 @@ static void the_example_gives_the_bits_of_the_jit(void **state) {
   assert_non_null(mkdtemp(folder));
   write_file(folder, "student.o", p.object.data, p.object.length);
   write_file(folder, "student.h", p.header.data, p.header.length);
-  write_file(folder, "student.weights", bytes, (size_t)p.weights_size);
+  write_file(folder, "student.weights", bytes, (size_t)p.file_size);
   snprintf(
       command, sizeof command,
       "cc -std=c17 -Wall -Wextra -Werror -O2 -I%s -I. -Iruntime/core examples/deploy.c %s/student.o runtime/core/*.c "

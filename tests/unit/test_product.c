@@ -41,13 +41,14 @@ static const char program[] =
     "int main(void) {\n"
     "  void *weights = aligned_alloc(64, (NET_WEIGHTS_SIZE + 63) / 64 * 64);\n"
     "  FILE *file = fopen(\"in\", \"rb\");\n"
-    "  if (!file || fread(weights, 1, NET_WEIGHTS_SIZE, file) != NET_WEIGHTS_SIZE || fread(x, sizeof x, 1, file) != "
-    "1)\n"
+    "  if (!file || fread(weights, 1, NET_FILE_SIZE, file) != NET_FILE_SIZE || fread(x, sizeof x, 1, file) != 1)\n"
     "    return 9;\n"
     "  fclose(file);\n"
     "  size_t size = net_forward_workspace(5, 2), norm_size = net_norm_workspace(1);\n"
-    "  void *workspace = aligned_alloc(64, (size + norm_size + net_norm_prepare_workspace() + 127) / 64 * 64);\n"
+    "  size_t prepare_size = net_norm_prepare_workspace() + net_forward_prepare_workspace();\n"
+    "  void *workspace = aligned_alloc(64, (size + norm_size + prepare_size + 127) / 64 * 64);\n"
     "  int status = net_norm_prepare_run(weights, workspace, net_norm_prepare_workspace());\n"
+    "  status |= net_forward_prepare_run(weights, workspace, net_forward_prepare_workspace());\n"
     "  status |= net_forward_run(weights, 5, x, y, workspace, size, 2);\n"
     "  status |= net_norm_run(weights, &norm, squares, workspace, norm_size, 1);\n"
     "  status |= net_forward_run(weights, 0, x, y, workspace, size, 2) != RETORT_BAD_DIMENSION;\n"
@@ -72,7 +73,7 @@ static void write_file(const char *folder, const char *name, const void *bytes, 
 
 /* Weights at the offsets that the product says, then x. */
 static void write_input(const char *folder, const product *p, const numbers *n) {
-  size_t size = (size_t)p->weights_size + sizeof n->x;
+  size_t size = (size_t)p->file_size + sizeof n->x;
   char *bytes = calloc(1, size);
   for (int i = 0; i < p->weight_count; i++) {
     if (p->weights[i].frozen)
@@ -81,7 +82,7 @@ static void write_input(const char *folder, const product *p, const numbers *n) 
     assert_int_equal(p->weights[i].bytes, first ? sizeof n->weight : sizeof n->other);
     memcpy(bytes + p->weights[i].offset, first ? n->weight : n->other, (size_t)p->weights[i].bytes);
   }
-  memcpy(bytes + p->weights_size, n->x, sizeof n->x);
+  memcpy(bytes + p->file_size, n->x, sizeof n->x);
   write_file(folder, "in", bytes, size);
   free(bytes);
 }
