@@ -170,10 +170,11 @@ static int bench(bench_options *o, arena *a) {
     return status;
   default_sizes(o, p, &chosen);
   const char *error = NULL;
-  profile *measured = profile_graph(g, &o->profile, &error);
+  bool unfit = false;
+  profile *measured = profile_graph(g, &o->profile, &error, &unfit);
   if (!measured) {
     fprintf(stderr, "retort bench: %s\n", error);
-    return o->profile.compile.cpu ? STATUS_USAGE_WRONG : STATUS_INTERNAL;
+    return unfit || o->profile.compile.cpu ? STATUS_USAGE_WRONG : STATUS_INTERNAL;
   }
   text t = {0};
   (o->json ? print_json : print_table)(o, a, chosen.name, measured, &t);

@@ -153,7 +153,12 @@ static bool compiled_agrees(void *context, const pass_switches *switches) {
     c->failure = error;
     return false;
   }
-  random_call *r = random_call_create(e, c->graph, &c->options->sizes);
+  random_call *r = random_call_create(e, c->graph, &c->options->sizes, &error);
+  if (!r) { /* the interpreter's was made: a pass has made conditions of its own */
+    printf(": %s\n", error);
+    executable_destroy(e);
+    return false;
+  }
   int status = executable_call(e, &r->call);
   bool agree = false;
   if (status)
@@ -212,7 +217,12 @@ static int bisect(bisect_options *o, arena *a) {
   if (!c.graph)
     return status;
   c.interpreter = executable_create(c.graph, &(compile_options){.interpret = true}, &error);
-  c.expected = random_call_create(c.interpreter, c.graph, &o->sizes);
+  c.expected = random_call_create(c.interpreter, c.graph, &o->sizes, &error);
+  if (!c.expected) {
+    fprintf(stderr, "retort bisect: %s\n", error);
+    executable_destroy(c.interpreter);
+    return STATUS_USAGE_WRONG;
+  }
   status = executable_call(c.interpreter, &c.expected->call);
   if (status == RETORT_OK) {
     int merges = fusion_create(passes_run_without(c.graph, NULL, &o->graph.switches))->merge_count;

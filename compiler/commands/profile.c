@@ -46,7 +46,7 @@ static double contraction_rate(arena *a, const compile_options *options, contrac
   executable *e = g ? executable_create(g, &own, &error) : NULL;
   if (!e)
     return 0;
-  random_call *r = random_call_create(e, g, &(random_sizes){.rows = 1, .length = 1, .threads = threads});
+  random_call *r = random_call_create(e, g, &(random_sizes){.rows = 1, .length = 1, .threads = threads}, &error);
   double best = 0;
   for (int i = 0; i < MEASURE_RUNS; i++) {
     double begin = now();
@@ -162,7 +162,7 @@ static int run_once(profile *p, executable *e, const random_call *r) {
   return status;
 }
 
-profile *profile_graph(const graph *g, const profile_options *options, const char **error) {
+profile *profile_graph(const graph *g, const profile_options *options, const char **error, bool *unfit) {
   arena *a = g->arena;
   executable *e = executable_create(g, &options->compile, error);
   if (!e)
@@ -172,7 +172,12 @@ profile *profile_graph(const graph *g, const profile_options *options, const cha
   p->planned = memory_before();
   const random_sizes sizes = {
       .rows = options->rows, .length = options->length, .mean = options->mean, .threads = options->threads};
-  random_call *r = random_call_create(e, g, &sizes);
+  random_call *r = random_call_create(e, g, &sizes, error);
+  *unfit = !r;
+  if (!r) {
+    executable_destroy(e);
+    return NULL;
+  }
   int status = run_once(p, e, r);
   /* The same once more, for what the object does not say: sources, sizes, what kernels do. */
   const pass_switches *switches = executable_switches(e);

@@ -36,7 +36,7 @@ typedef struct profile_options {
 } profile_options;
 
 /* Compiles the graph and runs it on random data: whole steps and kernel by kernel in turn. NULL and *error when it
- * cannot be compiled. In the graph's arena. */
-profile *profile_graph(const graph *g, const profile_options *options, const char **error);
+ * cannot be compiled, or (*unfit) is not for such sizes. In the graph's arena. */
+profile *profile_graph(const graph *g, const profile_options *options, const char **error, bool *unfit);
 
 #endif

@@ -120,7 +120,7 @@ static uint64_t stage_seed(const run_state *r, const program_stage *s) {
   return (r->options->seed + XXH3_64bits(s->name, strlen(s->name))) >> 1;
 }
 
-static int status_of(stage_result result) {
+static int status_of(stage_result result, const failure *f) {
   switch (result) {
   case STAGE_DONE:
     return STATUS_DONE;
@@ -129,7 +129,7 @@ static int status_of(stage_result result) {
   case STAGE_NOT_FINITE:
     return STATUS_NOT_FINITE;
   case STAGE_FAILED:
-    return STATUS_OUTPUT_FAILED;
+    return f->of_input ? STATUS_INPUT_WRONG : STATUS_OUTPUT_FAILED;
   }
   return STATUS_INTERNAL;
 }
@@ -172,7 +172,7 @@ static int run_compiled(stage_context *c, const callable *step, failure *f) {
                 .explain = explain_failure,
                 .context = c};
   stage_report report;
-  int status = status_of(stage_run(&work, &report, f));
+  int status = status_of(stage_run(&work, &report, f), f);
   if (status == STATUS_INTERRUPTED)
     make_checkpoint(c, report.steps);
   if (status == STATUS_DONE)
@@ -287,6 +287,8 @@ static int evaluate_model(run_state *r, const program_evaluation *v, int index, 
                                            .threads = r->options->threads},
                              result, f);
   executable_destroy(e);
+  if (!good && f->of_input)
+    return STATUS_INPUT_WRONG;
   return good ? STATUS_DONE : f->text ? STATUS_INTERNAL : STATUS_INTERRUPTED;
 }
 

@@ -45,3 +45,18 @@ retort_size size_of_dim(arena *a, const dim *d, bool per_thread, int symbol_coun
   }
   return (retort_size){.count = c.count / 2, .code = c.items};
 }
+
+const retort_condition *conditions_of_dims(arena *a, const dim_table *dims, int32_t *count) {
+  *count = dim_condition_count(dims);
+  retort_condition *conditions = arena_array(a, retort_condition, *count + 1);
+  for (int i = 0; i < *count; i++) {
+    const dim_condition *c = dim_condition_at(dims, i);
+    text message = {0};
+    dim_condition_print(c, &message);
+    conditions[i] = (retort_condition){.size = size_of_dim(a, c->size, false, dim_symbol_count(dims)),
+                                       .least = c->least,
+                                       .message = arena_copy(a, message.data, message.length)};
+    text_free(&message);
+  }
+  return conditions;
+}

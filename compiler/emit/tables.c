@@ -7,7 +7,7 @@
 
 typedef struct tables {
   emitter *e;
-  LLVMTypeRef size, tensor, buffer, plan, signature, slot, call, step; /* retort_NAME */
+  LLVMTypeRef size, tensor, buffer, condition, plan, signature, slot, call, step; /* retort_NAME */
 } tables;
 
 static LLVMTypeRef structure(emitter *e, int count, LLVMTypeRef *members) {
@@ -22,7 +22,8 @@ static void start_tables(tables *t, emitter *e) {
   t->size = STRUCTURE(e, i32, p);
   t->tensor = STRUCTURE(e, p, i32, i32, p);
   t->buffer = STRUCTURE(e, t->size, i32, i32);
-  t->plan = STRUCTURE(e, i32, i32, p, i64, i64);
+  t->condition = STRUCTURE(e, t->size, i64, p);
+  t->plan = STRUCTURE(e, i32, i32, p, i64, i64, i32, p);
   t->signature = STRUCTURE(e, p, i32, i32, i32, i32, i32, p, p, p, p, p, p, p);
   t->slot = STRUCTURE(e, i32, i32);
   t->call = STRUCTURE(e, p, p, p, p);
@@ -63,13 +64,18 @@ static LLVMValueRef constant_string(emitter *e, const char *string) {
 
 /* ---- sizes ---- */
 
-static LLVMValueRef constant_size(tables *t, const dim *d, bool per_thread) {
+static LLVMValueRef constant_code(tables *t, const retort_size *size) {
   emitter *e = t->e;
-  retort_size size = size_of_dim(e->arena, d, per_thread, dim_symbol_count(e->step->dims));
-  LLVMValueRef *items = arena_array(e->arena, LLVMValueRef, 2 * size.count);
-  for (int i = 0; i < 2 * size.count; i++)
-    items[i] = emitter_integer(e, size.code[i]);
-  return CONSTANT(t->size, constant_i32(e, size.count), constant_array(e, e->type_i64, items, 2 * size.count, "size"));
+  LLVMValueRef *items = arena_array(e->arena, LLVMValueRef, 2 * size->count);
+  for (int i = 0; i < 2 * size->count; i++)
+    items[i] = emitter_integer(e, size->code[i]);
+  return CONSTANT(t->size, constant_i32(e, size->count),
+                  constant_array(e, e->type_i64, items, 2 * size->count, "size"));
+}
+
+static LLVMValueRef constant_size(tables *t, const dim *d, bool per_thread) {
+  retort_size size = size_of_dim(t->e->arena, d, per_thread, dim_symbol_count(t->e->step->dims));
+  return constant_code(t, &size);
 }
 
 /* ---- the signature ---- */
@@ -173,6 +179,19 @@ static LLVMValueRef constant_slots(tables *t) {
   return constant_array(e, t->slot, items, s->buffer_count, "slots");
 }
 
+/* A preparation has none of its own. */
+static LLVMValueRef constant_conditions(tables *t, int32_t *count) {
+  emitter *e = t->e;
+  const retort_condition *conditions = conditions_of_dims(e->arena, e->step->dims, count);
+  if (e->step->is_preparation)
+    *count = 0;
+  LLVMValueRef *items = arena_array(e->arena, LLVMValueRef, *count + 1);
+  for (int i = 0; i < *count; i++)
+    items[i] = CONSTANT(t->condition, constant_code(t, &conditions[i].size), emitter_integer(e, conditions[i].least),
+                        constant_string(e, conditions[i].message));
+  return constant_array(e, t->condition, items, *count, "conditions");
+}
+
 static LLVMValueRef constant_plan(tables *t, int size_count) {
   emitter *e = t->e;
   const step *s = e->step;
@@ -183,9 +202,12 @@ static LLVMValueRef constant_plan(tables *t, int size_count) {
                         constant_i32(e, w->last));
   }
   int64_t scratch = (int64_t)sizeof(void *) * s->buffer_count + (int64_t)sizeof(int64_t) * size_count;
-  LLVMValueRef plan = CONSTANT(t->plan, constant_i32(e, dim_symbol_count(s->dims)), constant_i32(e, s->workspace_count),
-                               constant_array(e, t->buffer, items, s->workspace_count, "buffers"),
-                               emitter_integer(e, scratch), emitter_integer(e, (int64_t)scratch_per_thread(s)));
+  int32_t condition_count = 0;
+  LLVMValueRef conditions = constant_conditions(t, &condition_count);
+  LLVMValueRef plan =
+      CONSTANT(t->plan, constant_i32(e, dim_symbol_count(s->dims)), constant_i32(e, s->workspace_count),
+               constant_array(e, t->buffer, items, s->workspace_count, "buffers"), emitter_integer(e, scratch),
+               emitter_integer(e, (int64_t)scratch_per_thread(s)), constant_i32(e, condition_count), conditions);
   return constant_global(e, plan, "plan");
 }
 

@@ -1,5 +1,5 @@
 /* Building graphs node by node. */
-#include "compiler/graph/graph.h"
+#include "compiler/graph/condition.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +32,7 @@ node *graph_add(graph *g, op o, int operand_count, node *const *operands, const 
   if (attributes)
     n->attributes = *attributes;
   arena_append(g->arena, g->nodes, g->node_count, n);
+  condition_require(g, n);
   return n;
 }
 

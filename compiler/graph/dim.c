@@ -36,6 +36,8 @@ struct dim_table {
   int symbol_count;
   const dim_symbol **symbols;
   const dim *too_large;
+  int condition_count;
+  dim_condition **conditions;
 };
 
 /* ---- hashing ---- */
@@ -582,4 +584,30 @@ bool dim_is_below(const dim *d, int64_t bound) {
       return false;
   }
   return sum < bound;
+}
+
+dim_condition *dim_require(dim_table *t, const dim *d, int64_t least, span where) {
+  if (dim_is_at_least(d, least))
+    return NULL;
+  int64_t shift = d->term_count && d->terms[0].factor_count == 0 ? d->terms[0].coefficient : 0;
+  if (!__builtin_sub_overflow(least, shift, &shift)) {
+    d = dim_subtract(t, d, dim_constant(t, least - shift));
+    least = shift;
+  }
+  for (int i = 0; i < t->condition_count; i++)
+    if (t->conditions[i]->size == d && t->conditions[i]->least >= least)
+      return NULL;
+  dim_condition *made = arena_new(t->arena, dim_condition);
+  *made = (dim_condition){.size = d, .least = least, .where = where};
+  arena_append(t->arena, t->conditions, t->condition_count, made);
+  return made;
+}
+
+int dim_condition_count(const dim_table *t) {
+  return t->condition_count;
+}
+
+const dim_condition *dim_condition_at(const dim_table *t, int index) {
+  assert(index >= 0 && index < t->condition_count);
+  return t->conditions[index];
 }

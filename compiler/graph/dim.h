@@ -7,7 +7,7 @@
 #ifndef RETORT_DIM_H
 #define RETORT_DIM_H
 
-#include "compiler/source/arena.h"
+#include "compiler/source/source.h"
 #include "compiler/source/text.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -75,6 +75,25 @@ bool dim_is_constant(const dim *d, int64_t *value);
 /* Known for all bindings, where each symbol is 1 or more; false also when it cannot be told. */
 bool dim_is_at_least(const dim *d, int64_t bound);
 bool dim_is_below(const dim *d, int64_t bound);
+
+/* What run-time dimensions must fulfil beyond being 1 or more, so that nothing is read or written outside of a tensor:
+ * size >= least. Whoever makes nodes (graph_add) finds them. They are the table's: they hold for every graph over it.
+ */
+typedef struct dim_condition {
+  const dim *size; /* without a constant term */
+  int64_t least;
+  span where;
+  const char *because; /* «'slice' takes elements 0 to 3 of axis 1, which has T»; NULL: not yet said */
+} dim_condition;
+
+/* Demands d >= least. Returns a condition that is new, for `because` to be filled in; NULL when it is known already, or
+ * holds for all bindings. */
+dim_condition *dim_require(dim_table *t, const dim *d, int64_t least, span where);
+int dim_condition_count(const dim_table *t);
+const dim_condition *dim_condition_at(const dim_table *t, int index);
+/* «f.rt:3:9: 'slice' takes …: expected T to be 4 or more». What was found belongs behind it. */
+void dim_condition_print(const dim_condition *c, text *to);
+
 /* The symbol that d consists of alone, or NULL. */
 const dim_symbol *dim_as_symbol(const dim *d);
 /* bindings[symbol index] -> value; saturates. */

@@ -111,6 +111,7 @@ typedef struct graph {
   /* What pass_freeze folded: a graph over the same dims whose outputs "frozen.N" are the values of this graph's
    * INPUT_WEIGHT inputs of those names, to be computed once. NULL: nothing. */
   struct graph *prepare;
+  bool is_preparation; /* it is itself such a graph: computed with dimensions of no meaning, by nodes without any */
 } graph;
 
 /* ---- the table ---- */

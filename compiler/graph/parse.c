@@ -473,6 +473,7 @@ static bool read_prepare(parser *p) {
   if (!expect(p, '{') || !expect_line_end(p))
     return false;
   graph *inner = graph_create(p->arena, outer->dims, outer->name);
+  inner->is_preparation = true;
   p->graph = outer->prepare = inner;
   p->inside_prepare = true;
   bool good = read_body(p);

@@ -202,6 +202,7 @@ typedef struct step_tensor { /* of the signature */
 typedef struct step {
   const char *name;
   dim_table *dims;
+  bool is_preparation; /* of a graph that is: the conditions of dims do not hold for it */
   int weight_count, input_count, output_count, state_count;
   step_tensor *weights, *inputs, *outputs, *states; /* in the order that executable.h states */
   int buffer_count;

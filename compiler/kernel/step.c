@@ -172,6 +172,7 @@ step *step_create_limited(const graph *g, int merge_limit) {
   step *s = arena_new(g->arena, step);
   s->name = g->name;
   s->dims = g->dims;
+  s->is_preparation = g->is_preparation;
   describe_signature(s, f->graph);
   describe_buffers(s, f);
   collection c = {.step = s, .arena = g->arena};

@@ -29,6 +29,10 @@ const char *cache_key(arena *a, const graph *g, const char *target) {
   text_add(&source, "%s\n", target);
   add_own_build(&source);
   graph_print(g, true, &source);
+  for (int i = 0; i < dim_condition_count(g->dims); i++) { /* some may be of nodes that are no longer there */
+    dim_condition_print(dim_condition_at(g->dims, i), &source);
+    text_add(&source, "\n");
+  }
   XXH128_hash_t hash = XXH3_128bits(source.data, source.length);
   text_free(&source);
   return arena_print(a, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);

@@ -45,6 +45,7 @@ const retort_signature *interpreted_signature(arena *a, const graph *g) {
     sums[i] = dim_symbol_at(g->dims, i)->sum;
   }
   plan->dim_count = dim_count;
+  plan->conditions = conditions_of_dims(a, g->dims, &plan->condition_count);
   *s = (retort_signature){.name = g->name, .dim_count = dim_count, .dim_names = names, .dim_sums = sums, .plan = plan};
   s->weights = inputs_of(a, g, INPUT_WEIGHT, &s->weight_count);
   s->inputs = inputs_of(a, g, INPUT_DATA, &s->input_count);
@@ -137,6 +138,11 @@ int interpreted_call(const graph *g, const retort_call *call) {
   for (int i = 0; i < dim_symbol_count(g->dims); i++)
     if (call->dims[i] < 1)
       return RETORT_BAD_DIMENSION;
+  for (int i = 0; i < dim_condition_count(g->dims); i++) {
+    const dim_condition *c = dim_condition_at(g->dims, i);
+    if (dim_evaluate(c->size, call->dims) < c->least)
+      return RETORT_BAD_DIMENSION;
+  }
   tensor_value *inputs = calloc((size_t)g->node_count + 1, sizeof *inputs);
   if (!inputs)
     exit(EXIT_MEMORY);

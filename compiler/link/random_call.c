@@ -93,7 +93,13 @@ static void **make_tensors(const random_call *r, const retort_tensor *of, int co
   return all;
 }
 
-random_call *random_call_create(const executable *e, const graph *g, const random_sizes *sizes) {
+static const char *unfit(const graph *g, const retort_plan *plan, const int64_t *dims) {
+  int64_t found;
+  const retort_condition *broken = retort_broken_condition(plan, dims, &found);
+  return broken ? arena_print(g->arena, "%s, found %lld", broken->message, (long long)found) : NULL;
+}
+
+random_call *random_call_create(const executable *e, const graph *g, const random_sizes *sizes, const char **error) {
   random_call *r = calloc(1, sizeof *r);
   const retort_signature *s = executable_signature(e);
   int64_t *dims = calloc((size_t)s->dim_count + 1, sizeof *dims);
@@ -101,6 +107,12 @@ random_call *random_call_create(const executable *e, const graph *g, const rando
     exit(EXIT_MEMORY);
   for (int i = 0; i < s->dim_count; i++)
     dims[i] = is_rows(g, i) ? sizes->rows : sizes->length;
+  *error = unfit(g, s->plan, dims);
+  if (*error) {
+    free(dims);
+    free(r);
+    return NULL;
+  }
   r->signature = s;
   r->dims = dims;
   void **inputs = make_tensors(r, s->inputs, s->input_count, g, sizes);

@@ -19,8 +19,9 @@ typedef struct random_call {
 } random_call;
 
 /* Weights and inputs are small numbers of both signs, an optimizer's state is not negative, single numbers are 1,
- * integers lie within the tables of g (the executable's graph) that they look up, or are 0 and 1. */
-random_call *random_call_create(const executable *e, const graph *g, const random_sizes *sizes);
+ * integers lie within the tables of g (the executable's graph) that they look up, or are 0 and 1. NULL and *error (in
+ * g's arena) when the graph is not for such sizes. */
+random_call *random_call_create(const executable *e, const graph *g, const random_sizes *sizes, const char **error);
 void random_call_destroy(random_call *r);
 /* Of a tensor of the signature. */
 int64_t random_call_elements(const random_call *r, const retort_tensor *t);

@@ -91,7 +91,9 @@ static graph *preparation(const freezing *f) {
   for (int id = 0; id < cone.node_count; id++)
     if (f->cut[id])
       graph_output_add(&cone, arena_print(cone.arena, "frozen.%d", cone.output_count), cone.nodes[id]);
-  return graph_rewrite(&cone, pass_needed(&cone), copy, NULL);
+  graph *made = graph_rewrite(&cone, pass_needed(&cone), copy, NULL);
+  made->is_preparation = true;
+  return made;
 }
 
 graph *pass_freeze(const graph *g) {

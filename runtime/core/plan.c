@@ -65,7 +65,27 @@ size_t retort_plan_place(const retort_plan *plan, const int64_t *dims, int threa
   return used;
 }
 
+const retort_condition *retort_broken_condition(const retort_plan *plan, const int64_t *dims, int64_t *found) {
+  for (int32_t i = 0; i < plan->condition_count; i++) {
+    const retort_condition *c = &plan->conditions[i];
+    *found = retort_size_evaluate(&c->size, dims, plan->dim_count, 1);
+    if (*found < c->least)
+      return c;
+  }
+  return NULL;
+}
+
+int retort_dims_fit(const retort_plan *plan, const int64_t *dims) {
+  int64_t found;
+  for (int32_t i = 0; i < plan->dim_count; i++)
+    if (dims[i] < 1)
+      return 0;
+  return !retort_broken_condition(plan, dims, &found);
+}
+
 size_t retort_workspace_size(const retort_plan *plan, const int64_t *dims, int threads) {
+  if (!retort_dims_fit(plan, dims))
+    return 0;
   size_t table_size = align(2 * sizeof(size_t) * (size_t)plan->buffer_count);
   size_t *table = malloc(table_size ? table_size : 1);
   if (!table)

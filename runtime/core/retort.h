@@ -15,7 +15,7 @@ extern "C" {
 typedef enum retort_status {
   RETORT_OK = 0,
   RETORT_WORKSPACE_TOO_SMALL = 1,
-  RETORT_BAD_DIMENSION = 2 /* a run-time dimension is below 1 */
+  RETORT_BAD_DIMENSION = 2 /* a run-time dimension is below 1, or breaks a condition: retort_broken_condition */
 } retort_status;
 
 typedef enum retort_dtype { RETORT_BOOL, RETORT_I32, RETORT_I64, RETORT_F32 } retort_dtype;
@@ -64,12 +64,22 @@ typedef struct retort_buffer {
   int32_t first, last;
 } retort_buffer;
 
+/* What run-time dimensions must fulfil so that the function reads and writes within its tensors: size >= least. */
+typedef struct retort_condition {
+  retort_size size;
+  int64_t least;
+  const char
+      *message; /* «f.rt:3:9: 'slice' takes elements 0 to 3 of axis 1, which has T: expected T to be 4 or more» */
+} retort_condition;
+
 typedef struct retort_plan {
   int32_t dim_count;
   int32_t buffer_count;
   const retort_buffer *buffers; /* by rising `first` */
   size_t scratch;               /* bytes for the function's own tables, in front of the buffers */
   size_t scratch_per_thread;    /* bytes for operands of retort_contract, one share a thread, behind the tables */
+  int32_t condition_count;
+  const retort_condition *conditions;
 } retort_plan;
 
 typedef struct retort_signature {
@@ -80,6 +90,12 @@ typedef struct retort_signature {
   const retort_tensor *weights, *inputs, *outputs, *states;
   const retort_plan *plan;
 } retort_signature;
+
+/* The first condition that these dimensions do not fulfil, with *found, what its size is; NULL when they fulfil all.
+ * The function itself checks this too, at every call. */
+const retort_condition *retort_broken_condition(const retort_plan *plan, const int64_t *dims, int64_t *found);
+/* Whether all dimensions are 1 or more and fulfil all conditions. */
+int retort_dims_fit(const retort_plan *plan, const int64_t *dims);
 
 /* Sets the dims that are sums of inputs; the others are set already, the inputs are in the order of the signature. */
 void retort_bind_sums(const retort_signature *s, const void *const *inputs, int64_t *dims);
@@ -92,7 +108,8 @@ int64_t retort_size_evaluate(const retort_size *size, const int64_t *dims, int d
 size_t retort_plan_place(const retort_plan *plan, const int64_t *dims, int threads, size_t *table);
 
 /* Bytes that retort_call.workspace needs: the table of retort_plan_place, the scratch, each rounded up to 64 bytes,
- * a share of a multiple of 64 bytes for each thread, then the buffers. SIZE_MAX when there is no memory to find out. */
+ * a share of a multiple of 64 bytes for each thread, then the buffers. SIZE_MAX when there is no memory to find out; 0
+ * for dimensions with which the call will end in RETORT_BAD_DIMENSION. */
 size_t retort_workspace_size(const retort_plan *plan, const int64_t *dims, int threads);
 
 /* ---- what an emitted function consists of ---- */

@@ -25,9 +25,8 @@ static void *locate(const retort_slot *slot, const retort_call *call, char *buff
 
 int retort_step_begin(const retort_step *step, const retort_call *call, retort_context *context) {
   const retort_plan *plan = step->plan;
-  for (int32_t i = 0; i < plan->dim_count; i++)
-    if (call->dims[i] < 1)
-      return RETORT_BAD_DIMENSION;
+  if (!retort_dims_fit(plan, call->dims))
+    return RETORT_BAD_DIMENSION;
   int threads = call->threads > 1 ? call->threads : 1;
   size_t table_size = align(2 * sizeof(size_t) * (size_t)plan->buffer_count), scratch_size = align(plan->scratch);
   size_t share_size = align(plan->scratch_per_thread) * (size_t)threads;

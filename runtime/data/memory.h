@@ -19,7 +19,8 @@ char *memory_print(const char *format, ...) __attribute__((format(printf, 1, 2))
 
 /* What went wrong, as a text for the user, with the file's name in it. Starts as {0}; the first failure is kept. */
 typedef struct failure {
-  char *text; /* NULL: nothing failed */
+  char *text;    /* NULL: nothing failed */
+  bool of_input; /* by what was read, which could be had otherwise */
 } failure;
 
 /* Always false, so that a function can `return fail(f, …)`. */

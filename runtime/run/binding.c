@@ -249,6 +249,12 @@ bool binding_call(binding *b, const batch *data, const step_values *values, fail
   for (int i = 0; i < s->input_count; i++)
     b->inputs[i] = input_data(b, field_by_name(s->inputs[i].name), data);
   retort_bind_sums(s, b->inputs, b->dims);
+  int64_t found;
+  const retort_condition *broken = s->plan ? retort_broken_condition(s->plan, b->dims, &found) : NULL;
+  if (broken) {
+    f->of_input = true;
+    return fail(f, "%s, found %lld", broken->message, (long long)found);
+  }
   reserve_outputs(b);
   reserve_workspace(b, b->function.workspace_size(b->function.context, b->dims, b->threads));
   const retort_call call = {.weights = b->weights,

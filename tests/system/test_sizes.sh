@@ -1,0 +1,33 @@
+# A slice that some batches are too short for: refused at the call, by name and place, whoever computes.
+
+make_slices() {
+  make_task
+  cat >first.rt <<'RT'
+use nn
+module first_words(vocabulary: int, width: int, classes: int, words: int = 8) {
+  table = embedding(vocabulary, width, std: 0.1)
+  head  = linear(width, classes)
+  forward(ids: i32[B, T of B]) -> f32[B, classes] = head(mean(table(pad(ids))[:, 0:words], axis: 1))
+}
+RT
+  sed -e 's/use pooled/use first, pooled/' -e 's/student = pooled(/student = first_words(/' task.rt >first_task.rt
+}
+refusal="first.rt:5:63: 'slice' takes elements 0 to 7 of axis 1, which has T: expected T to be 8 or more, found"
+
+test_slices_beyond_a_batch() {
+  make_slices
+  awk -F'\t' 'NR > 1 { print "good bad\t" $2 }' test.tsv >short.tsv
+  mv short.tsv test.tsv
+  for how in "" --interpret "--layout packed"; do
+    expect 3 "$RETORT" run first_task.rt $how --set stage.learn.epochs=1 --set stage.imitate.epochs=1
+    expect_text err "$refusal 4"
+  done
+  cut -f 1,2 dev.tsv | awk -F'\t' '{ print "a very good film is a very fine film\t" $2 }' >test.tsv
+  expect 0 "$RETORT" run first_task.rt --set stage.learn.epochs=1 --set stage.imitate.epochs=1
+  expect 2 "$RETORT" bench first_task.rt --length 7 --runs 1
+  expect_text err "$refusal 7"
+  expect 0 "$RETORT" bench first_task.rt --length 8 --runs 1
+  expect 2 "$RETORT" bisect first_task.rt --of student --length 7
+  expect_text err "$refusal 7"
+  expect 0 "$RETORT" bisect first_task.rt --of student --length 8
+}
