@@ -4,8 +4,9 @@
 #include "compiler/kernel/lower.h"
 
 enum {
-  CHUNK_ROWS = 512,     /* of rows with loops of their own */
-  CHUNK_ELEMENTS = 4096 /* of rows that are one element */
+  CHUNK_ROWS = 512,      /* of rows with loops of their own */
+  CHUNK_ELEMENTS = 4096, /* of rows that are one element */
+  CHUNK_BATCH = 4        /* of rows that are matrices */
 };
 
 bool sums_to_number(const lowering *l, const root *r) {
@@ -118,7 +119,7 @@ void lower_row_loop(lowering *l, const subscript *from, const subscript *to) {
     lower_plain_rows(l, from, to);
     return;
   }
-  int rows = rows_are_vector(l) ? CHUNK_ELEMENTS : CHUNK_ROWS;
+  int rows = rows_are_vector(l) ? CHUNK_ELEMENTS : l->g->batched ? CHUNK_BATCH : CHUNK_ROWS;
   const subscript *first = subscript_variable(b, builder_variable(b));
   builder_loop(b, first->number, from, to, rows, false);
   begin_chunk(l);

@@ -50,7 +50,7 @@ static product describe(lowering *l, const root *r) {
   p.panels = p.b.base != NULL;
   bool found = view_of(l->f, x, &p.a) && (p.panels || view_of(l->f, y, &p.b)); /* roots.c has seen to it */
   (void)found;
-  storage_strides(t, r->node->shape, r->order, p.c_stride);
+  root_strides(l->f, r, p.c_stride);
   p.k = x->shape.dims[p.rank - 1];
   p.n = r->node->shape.dims[p.rank - 1];
   p.m = dims_product(t, x->shape.dims, p.rank - 1);
@@ -95,6 +95,14 @@ static const subscript *batch_offset(lowering *l, const product *p, shape s, con
   return places_offset(l->b, batch, &at, strides, start);
 }
 
+/* Where a thread's own copy of the base begins, if it has one. */
+static const subscript *base_start(lowering *l, const node *base) {
+  const root *r = l->f->root_of[base->id];
+  if (!r || r->storage != STORAGE_SCRATCH)
+    return subscript_constant(l->b, 0);
+  return share_start(l, r, subscript_variable(l->b, VARIABLE_WORKER), false);
+}
+
 static matrix right_operand(lowering *l, const product *p, const subscript *unit) {
   dim_table *t = builder_dims(l->b);
   if (p->panels) {
@@ -107,6 +115,7 @@ static matrix right_operand(lowering *l, const product *p, const subscript *unit
   shape s = p->root->node->operands[1]->shape;
   int last = s.rank - 1;
   const subscript *offset = batch_offset(l, p, s, p->b.offset, p->b.stride, unit);
+  offset = subscript_add(l->b, offset, base_start(l, p->b.base));
   return make_matrix(l, p->b.base, offset, p->k, p->n, p->b.stride[last - 1], p->b.stride[last]);
 }
 
@@ -123,13 +132,23 @@ static void lower_product(lowering *l, const product *p, const subscript *unit, 
   s->matmul.alpha = 1;
   const subscript *a = batch_offset(l, p, x->shape, p->a.offset, p->a.stride, unit);
   a = subscript_add(b, a, subscript_multiply(b, first, subscript_dim(b, p->a_row)));
+  a = subscript_add(b, a, base_start(l, p->a.base));
   s->matmul.a = make_matrix(l, p->a.base, a, p->m, p->k, p->a_row, p->a.stride[p->rank - 1]);
   s->matmul.b = right_operand(l, p, unit);
   const subscript *c = batch_offset(l, p, n->shape, dim_constant(builder_dims(b), 0), p->c_stride, unit);
   c = subscript_add(b, c, subscript_multiply(b, first, subscript_dim(b, p->c_row)));
-  s->matmul.c.buffer = root_parameter(l, p->root, true);
+  c = subscript_add(b, c, base_start(l, n));
+  bool scratch = p->root->storage == STORAGE_SCRATCH;
+  s->matmul.c.buffer = scratch ? scratch_parameter(l, p->root, true) : root_parameter(l, p->root, true);
   s->matmul.c.offset = c;
   s->matmul.c.stride = subscript_dim(b, dim_is_one(p->m) ? p->n : p->c_row);
+}
+
+const dim *lower_batched(lowering *l, const root *r) {
+  dim_table *t = builder_dims(l->b);
+  product p = describe(l, r);
+  lower_product(l, &p, l->row, subscript_constant(l->b, 0), subscript_dim(l->b, p.m));
+  return dim_floor_divide(t, dim_multiply(t, p.m, dim_multiply(t, p.n, p.k)), WORK_DIVISOR);
 }
 
 /* ---- phases ---- */

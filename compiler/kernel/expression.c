@@ -9,6 +9,8 @@ int root_parameter(lowering *l, const root *r, bool written) {
 
 int source_parameter(lowering *l, const node *source) {
   const root *r = l->f->root_of[source->id];
+  if (r && r->storage == STORAGE_SCRATCH)
+    return scratch_parameter(l, r, false);
   return r ? root_parameter(l, r, false) : builder_buffer(l->b, l->f->input_buffer[source->id], source->dtype, false);
 }
 
@@ -22,13 +24,13 @@ const subscript *root_offset(lowering *l, const root *r, const places *at) {
   return places_offset(l->b, r->node->shape, at, strides, subscript_constant(l->b, 0));
 }
 
-/* A thread's scratch holds the axes behind the rows. Rows add to the second half of a share of sums across rows, which
- * have none of the rows' axes. */
+/* A thread's scratch holds the axes behind those that are held. Rows add to the second half of a share of sums across
+ * rows, which have none of the rows' axes. */
 const subscript *scratch_offset(lowering *l, const root *r, const places *at) {
   dim_table *t = l->f->graph->dims;
   const dim *strides[RANK_MAX];
   storage_strides(t, r->node->shape, row_major(r->node->shape.rank), strides);
-  for (int i = 0; i < r->outer && i < r->node->shape.rank; i++)
+  for (int i = 0; i < r->held && i < r->node->shape.rank; i++)
     strides[i] = dim_constant(t, 0);
   const subscript *start = share_start(l, r, subscript_variable(l->b, VARIABLE_WORKER), r->reduce == REDUCE_ACROSS);
   return places_offset(l->b, r->node->shape, at, strides, start);

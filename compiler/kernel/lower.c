@@ -99,7 +99,7 @@ void lower_group(lowering *l, group *g) {
   builder_kernel(l->b)->where = first->node->where;
   if (first->node->op == OP_scatter_add)
     lower_scatter(l, first);
-  else if (g->contraction)
+  else if (g->contraction && !g->batched)
     lower_contraction(l);
   else
     lower_rows(l);

@@ -46,6 +46,7 @@ typedef struct lowering {
   int *parts;     /* by root index, of a sum across rows to one number: the register that rows add to, or -1 */
   int *chunks;    /* … and the part's own register while `parts` is a chunk's */
   const subscript *row;
+  const subscript *line; /* of a batched group, in a section by lines */
   const subscript *rows;
   const dim *row_work; /* about how many operations a row takes */
 } lowering;
@@ -88,5 +89,7 @@ const subscript *share_start(lowering *l, const root *r, const subscript *worker
 
 /* contraction.c */
 void lower_contraction(lowering *l);
+/* One product of r's batch, that of the row; returns about how many operations it is. */
+const dim *lower_batched(lowering *l, const root *r);
 
 #endif

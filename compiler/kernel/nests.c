@@ -54,10 +54,19 @@ static void lower_argmax_step(lowering *l, int best, int position, const value *
 
 /* ---- places ---- */
 
-/* The places of r's space: its rows by l->row, the axes behind by the loops' indices in order. */
-static places space_places(lowering *l, const root *r, const subscript *const *indices) {
+/* The places of the axes that are rows, or lines of rows. */
+static places row_places(lowering *l, const root *r) {
   places at = {0};
-  places_split(l->b, r->space.dims, r->outer, l->row, at.axis);
+  int rows = l->g->batched ? r->batch : r->outer;
+  places_split(l->b, r->space.dims, rows, l->row, at.axis);
+  if (r->outer > rows)
+    places_split(l->b, r->space.dims + rows, r->outer - rows, l->line, at.axis + rows);
+  return at;
+}
+
+/* The places of r's space: its rows by l->row and l->line, the axes behind by the loops' indices in order. */
+static places space_places(lowering *l, const root *r, const subscript *const *indices) {
+  places at = row_places(l, r);
   for (int i = r->outer; i < r->space.rank; i++)
     at.axis[i] = place_of(l->b, dim_is_one(r->space.dims[i]) ? subscript_constant(l->b, 0) : *indices++);
   return at;
@@ -198,8 +207,7 @@ static void close_loops(lowering *l, int count) {
 
 /* Loops over what r keeps of a row (with REDUCE_MEMORY: its result), storing the identity. */
 static void clear_result(lowering *l, const root *r) {
-  places at = {0};
-  places_split(l->b, r->space.dims, r->outer, l->row, at.axis);
+  places at = row_places(l, r);
   int loops = 0;
   for (int i = r->outer; i < r->space.rank; i++) {
     at.axis[i] = place_of(l->b, subscript_constant(l->b, 0));
@@ -373,18 +381,38 @@ static void lower_nest(lowering *l, const nest *n) {
   }
   dim_table *t = l->f->graph->dims;
   const dim *cost = dim_constant(t, 1 + builder_take_cost(l->b));
-  l->row_work = dim_add(t, l->row_work, dim_multiply(t, cost, dims_product(t, n->dims, n->rank)));
+  const dim *times = dims_product(t, n->dims, n->rank);
+  if (l->g->sections[n->section].lines)
+    times = dim_multiply(t, times, l->g->lines);
+  l->row_work = dim_add(t, l->row_work, dim_multiply(t, cost, times));
 }
 
-void lower_row(lowering *l) {
-  l->row_work = dim_constant(l->f->graph->dims, 0);
-  for (int i = 0; i < l->g->nest_count; i++)
+static void lower_section(lowering *l, const section *s) {
+  if (s->product) {
+    l->row_work = dim_add(l->f->graph->dims, l->row_work, lower_batched(l, s->product));
+    return;
+  }
+  if (s->lines) {
+    l->line = subscript_variable(l->b, builder_variable(l->b));
+    builder_loop(l->b, l->line->number, subscript_constant(l->b, 0), subscript_dim(l->b, l->g->lines), 1, false);
+  }
+  for (int i = s->first; i < s->end; i++)
     lower_nest(l, &l->g->nests[i]);
+  if (s->lines)
+    builder_end(l->b);
   for (int i = 0; i < l->g->root_count; i++)
     l->registers[l->g->roots[i]->index] = -1;
 }
 
+void lower_row(lowering *l) {
+  l->row_work = dim_constant(l->f->graph->dims, 0);
+  for (int i = 0; i < l->g->section_count; i++)
+    lower_section(l, &l->g->sections[i]);
+}
+
 bool rows_are_vector(const lowering *l) {
+  if (l->g->batched)
+    return false;
   for (int i = 0; i < l->g->nest_count; i++)
     if (l->g->nests[i].rank > 0)
       return false;

@@ -8,7 +8,8 @@
  *   - what one computes and the other reads is read at the reader's own row, and is no sum across rows, which is
  *     complete only at the end;
  *   - no third group stands between them: groups stay without cycles;
- *   - at most one of them has a contraction; a scatter stays alone. */
+ *   - at most one of them has a contraction, or all have products of a batch, which becomes the rows; a scatter stays
+ *     alone. */
 #include "compiler/passes/fusion.h"
 #include <stdlib.h>
 
@@ -26,6 +27,16 @@ static void add_candidate(const dim **candidates, int *count, const dim *rows) {
     if (candidates[i] == rows)
       return;
   candidates[(*count)++] = rows;
+}
+
+/* One product for each place of the leading axes, on both sides. */
+static bool is_batch(const node *n) {
+  return n->op == OP_matmul && n->shape.rank > 2 && n->operands[1]->shape.rank == n->shape.rank;
+}
+
+const dim *contraction_batch(const fusion *f, const root *r) {
+  const node *n = r->node;
+  return is_batch(n) ? dims_product(f->graph->dims, n->shape.dims, n->shape.rank - 2) : NULL;
 }
 
 /* Whether the first k axes of r's space may be its rows. */
@@ -46,7 +57,7 @@ static bool legal_outer(const root *r, int k, bool *across) {
     return true;
   }
   case CLASS_CONTRACTION:
-    return k == n->shape.rank - 1;
+    return k == n->shape.rank - 1 || (k == n->shape.rank - 2 && is_batch(n));
   case CLASS_SCATTER:
     return k == 1;
   case CLASS_POINTWISE:
@@ -105,6 +116,8 @@ static bool keeps_parallel(const fusion *f, const group *before, const group *af
   dim_table *t = f->graph->dims;
   const dim *old = group_best_rows(f, before), *new = group_best_rows(f, after);
   int64_t value;
+  if (after->contraction_count > 1) /* a product of a batch is work enough for a thread */
+    return true;
   if (dim_is_constant(largest_space(f, after), &value) && value <= SMALL_SPACE)
     return true;
   if (dim_divide_exact(t, new, old))
@@ -178,12 +191,27 @@ static int by_index(const void *a, const void *b) {
   return (*x)->index < (*y)->index ? -1 : 1;
 }
 
+/* Several contractions in a group are products of one batch, which is its rows. */
+static void restrict_to_batch(const fusion *f, group *merged, const group *with) {
+  for (int i = 0; i < with->root_count; i++) {
+    if (with->roots[i]->node->op != OP_matmul)
+      continue;
+    const dim *batch = contraction_batch(f, with->roots[i]);
+    int count = 0;
+    for (int c = 0; c < merged->candidate_count; c++)
+      if (merged->candidates[c] == batch)
+        merged->candidates[count++] = batch;
+    merged->candidate_count = count;
+  }
+}
+
 /* Makes b part of a. */
 static bool try_merge(fusion *f, group *a, group *b, int *mark) {
-  if (a == b || is_alone(a) || is_alone(b) || (a->contraction && b->contraction) ||
-      a->root_count + b->root_count > ROOTS_MOST || (f->merge_limit && f->merge_count + 1 >= f->merge_limit))
+  if (a == b || is_alone(a) || is_alone(b) || a->root_count + b->root_count > ROOTS_MOST ||
+      (f->merge_limit && f->merge_count + 1 >= f->merge_limit))
     return false;
   group merged = *a;
+  merged.contraction_count = a->contraction_count + b->contraction_count;
   merged.candidate_count = 0;
   for (int i = 0; i < a->candidate_count; i++)
     for (int k = 0; k < b->candidate_count; k++)
@@ -191,6 +219,10 @@ static bool try_merge(fusion *f, group *a, group *b, int *mark) {
         merged.candidates[merged.candidate_count++] = a->candidates[i];
   restrict_by_readings(f, &merged, a, b);
   restrict_by_readings(f, &merged, b, a);
+  if (merged.contraction_count > 1) {
+    restrict_to_batch(f, &merged, a);
+    restrict_to_batch(f, &merged, b);
+  }
   if (merged.candidate_count == 0)
     return false;
   merged.roots = NULL;
@@ -204,11 +236,13 @@ static bool try_merge(fusion *f, group *a, group *b, int *mark) {
   f->last_merge[0] = a->roots[a->root_count - 1];
   f->last_merge[1] = b->roots[b->root_count - 1];
   qsort(merged.roots, (size_t)merged.root_count, sizeof *merged.roots, by_index);
-  if (b->contraction)
-    merged.contraction = b->contraction;
   *a = merged;
-  for (int i = 0; i < a->root_count; i++)
+  a->contraction = NULL;
+  for (int i = a->root_count - 1; i >= 0; i--) {
     a->roots[i]->group = a;
+    if (a->roots[i]->node->op == OP_matmul)
+      a->contraction = a->roots[i];
+  }
   b->root_count = 0;
   return true;
 }
@@ -274,8 +308,10 @@ static void merge_siblings(fusion *f, int *mark) {
 static group *start_group(fusion *f, root *r) {
   group *g = arena_new(f->graph->arena, group);
   g->candidate_count = root_candidates(f, r, g->candidates);
-  if (r->node->op == OP_matmul)
+  if (r->node->op == OP_matmul) {
     g->contraction = r;
+    g->contraction_count = 1;
+  }
   arena_append(f->graph->arena, g->roots, g->root_count, r);
   r->group = g;
   return g;

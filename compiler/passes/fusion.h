@@ -8,6 +8,9 @@
  * are done. Roots with different shapes can share rows ([B*T, 64] and [B, T, 8, 8] have B*T rows in common). A
  * contraction stands at the head of its group, by blocks of rows, and what follows on its rows is its epilogue.
  * Within a row, a group is a sequence of *nests*: loops over the rest of the axes that compute several roots at once.
+ * Contractions that are products of a batch, as attention's are, can be several in a group that is *batched*: its rows
+ * are the batch, and within a row whole products and loops take turns, in *sections*; what lies between them is a
+ * matrix of the thread's own, which stays in its cache.
  *
  * The way: fusion_create (roots.c: which values; reads.c: what they read; fuse.c: groups; nest.c: rows and loops) ->
  * schedule_groups (schedule.c: order) -> plan_memory (memory.c: buffers) -> compiler/kernel. */
@@ -43,7 +46,8 @@ typedef struct reading {
   const dim
       *match[RANK_MAX + 1]; /* with so many rows in reader and source, row r of the source is read in row r only */
   bool same_element;        /* every element is read by the element at the same place alone */
-  bool whole;               /* read by a contraction, scatter or random, as a matrix and not by element */
+  bool whole;               /* read by a contraction, scatter or random, as a matrix and not by element, */
+  bool batch;               /* but, with rows of `match`, only what belongs to the row */
 } reading;
 
 struct root {
@@ -55,16 +59,20 @@ struct root {
   int reading_count;
   reading *readings;
   group *group;
-  int outer; /* how many leading axes of the space are rows; of a reduction across rows, all these are reduced */
+  int outer; /* how many leading axes of the space are rows (of its section); of a reduction across rows, all these are
+                reduced */
+  int batch; /* of a batched group: how many of them are the group's rows; the others are its section's lines */
   reduce_way reduce;
-  int nest; /* index in the group; -1: before all rows' nests (contraction, scatter) */
+  int nest;    /* index in the group; -1: before all rows' nests (contraction at the head, scatter) */
+  int section; /* index in the group */
   root_storage storage;
+  int held;    /* STORAGE_SCRATCH: how many leading axes are at one place alone */
   int buffer;  /* of STORAGE_FULL, in fusion.buffers; else -1 */
   int scratch; /* STORAGE_SCRATCH, and the shares of REDUCE_ACROSS: in fusion.buffers; else -1 */
 };
 
 typedef struct nest {
-  int stage; /* nests of one stage do not need each other */
+  int section, stage; /* nests of one stage do not need each other */
   bool alone;
   int rank; /* loops: axes of the space behind the rows, without those of size 1 */
   const dim *dims[RANK_MAX];
@@ -72,17 +80,29 @@ typedef struct nest {
   root **roots;
 } nest;
 
+/* A part of a row's work that comes behind what it needs of other sections. */
+typedef struct section {
+  bool lines;     /* by lines: loops over the rows of matrices, with nests for each; a line needs no other one */
+  root *product;  /* a contraction, the section's only root; else NULL */
+  int first, end; /* nests of the group */
+} section;
+
 struct group {
   int id; /* position in execution order, after schedule_groups */
   int candidate_count;
   const dim *candidates[RANK_MAX + 1]; /* numbers of rows that all its roots can have, rising */
   const dim *rows;
-  bool flat; /* a row is one element, and all that is read lies at the same place */
+  bool flat;                    /* a row is one element, and all that is read lies at the same place */
+  bool batched;                 /* contractions are sections of a row */
+  const dim *lines, *line_rows; /* of a batched group: how many a row has, and all rows */
   int root_count;
   root **roots;      /* producers first */
-  root *contraction; /* the head, or NULL */
+  root *contraction; /* the first one, which stands at the head unless the group is batched; or NULL */
+  int contraction_count;
   int nest_count;
   nest *nests;
+  int section_count; /* 1 unless the group is batched */
+  section *sections;
   int mark; /* for searches */
   int later_count;
   group **later; /* groups that must run before this one without being read: they read what it overwrites */
@@ -154,15 +174,19 @@ bool reads_same_row(const reading *r, const dim *rows);
 void group_roots(fusion *f);
 /* Chooses rows and nests of each group, and where each root is kept. */
 void nest_groups(fusion *f);
+/* Sections of a batched group, and how each root's axes are taken by its section (section.c). */
+void make_sections(fusion *f, group *g);
 /* How many leading axes of r's space make `rows` rows in a way that is legal for r; -1: none. *across: all of them are
  * reduced. */
 int root_outer(const fusion *f, const root *r, const dim *rows, bool *across);
 /* All numbers of rows that are legal for r, rising; returns how many. */
 int root_candidates(const fusion *f, const root *r, const dim **candidates);
+/* The number of rows of a contraction's batch when it is computed in a batched group; NULL: it cannot be. */
+const dim *contraction_batch(const fusion *f, const root *r);
 /* The number of rows that g has when it need not be flat. */
 const dim *group_best_rows(const fusion *f, const group *g);
-/* Elements of what r keeps in one row. */
-const dim *root_row_elements(const fusion *f, const root *r);
+/* Elements of what r keeps in one row: behind `outer` axes. */
+const dim *root_row_elements(const fusion *f, const root *r, int outer);
 /* Elements of half the scratch of a sum across rows: a part's total, or what a chunk of its rows adds up to. */
 const dim *across_share(const fusion *f, const root *r);
 bool root_is_output(const fusion *f, const root *r);
@@ -186,6 +210,8 @@ typedef struct view {
 
 /* False when n is not reached by movement alone, or by a reshape that strides cannot say. */
 bool view_of(const fusion *f, const node *n, view *result);
+/* Strides of r where it is kept: in its buffer, or in a thread's scratch. */
+void root_strides(const fusion *f, const root *r, const dim **strides);
 /* Strides of a dense tensor whose axes are stored in `order`, outermost first. */
 void storage_strides(dim_table *t, shape s, axes order, const dim **strides);
 axes row_major(int rank);

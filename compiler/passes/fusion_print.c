@@ -6,6 +6,10 @@ static void print_rows(const group *g, text *to) {
   dim_print(g->rows, to);
   if (g->flat)
     text_add(to, " flat");
+  if (g->batched) {
+    text_add(to, " batched, lines ");
+    dim_print(g->lines, to);
+  }
 }
 
 static void print_reading(const reading *r, text *to) {
@@ -35,6 +39,8 @@ static void print_root(const fusion *f, const root *r, fusion_detail detail, tex
   text_add(to, " of");
   for (int i = 0; i < r->reading_count; i++)
     print_reading(&r->readings[i], to);
+  if (r->nest >= 0 && r->group->batched)
+    text_add(to, "; section %d", r->section);
   if (r->nest >= 0)
     text_add(to, "; nest %d", r->nest);
   text_add(to, ";");
@@ -103,7 +109,7 @@ static bool reads_contraction(const group *g) {
   for (int i = 0; i < g->root_count; i++)
     for (int k = 0; k < g->roots[i]->reading_count; k++) {
       const root *p = g->roots[i]->readings[k].producer;
-      if (p && p->group->contraction)
+      if (p && p->group->contraction && (!p->group->batched || p->node->op == OP_matmul))
         return true;
     }
   return false;

@@ -126,7 +126,34 @@ static int find_output_to_use(const planning *plan, const root *r) {
   return -1;
 }
 
-/* ---- */
+/* ---- scratch ---- */
+
+/* Whether q has read what it needs of a line, or all, before r stores it. */
+static bool reads_before(const reading *in, const root *q, const root *r) {
+  const group *g = r->group;
+  if (q->section != r->section)
+    return q->section < r->section;
+  if (g->sections[r->section].lines && (in->whole || !reads_same_row(in, g->line_rows)))
+    return false;
+  return q->nest < r->nest || (q->nest == r->nest && in->same_element && r->reduce == REDUCE_NOT);
+}
+
+/* The matrix of a thread that nobody reads any more when r is stored; or -1. */
+static int find_scratch(const planning *plan, const root *r, const dim *elements) {
+  const group *g = r->group;
+  for (int i = 0; g->batched && r->held == r->batch && i < g->root_count; i++) {
+    const root *p = g->roots[i];
+    bool free = p != r && p->scratch >= 0 && p->storage == STORAGE_SCRATCH && p->held == p->batch &&
+                p->nest < r->nest && plan->occupant[p->scratch] == p && p->node->dtype == r->node->dtype &&
+                plan->f->buffers[p->scratch].elements == elements;
+    for (int k = 0; free && k < g->root_count; k++)
+      for (int m = 0; free && m < g->roots[k]->reading_count; m++)
+        free = g->roots[k]->readings[m].producer != p || reads_before(&g->roots[k]->readings[m], g->roots[k], r);
+    if (free)
+      return p->scratch;
+  }
+  return -1;
+}
 
 enum { SHARE_ALIGNMENT = 16 }; /* elements: threads do not write the same cache line */
 
@@ -139,19 +166,24 @@ const dim *across_share(const fusion *f, const root *r) {
   return aligned(f->graph->dims, shape_elements(f->graph->dims, r->node->shape));
 }
 
-static void place_scratch(fusion *f, root *r) {
+static void place_scratch(const planning *plan, root *r) {
+  fusion *f = plan->f;
   dim_table *t = f->graph->dims;
   const dim *elements = r->reduce == REDUCE_ACROSS ? dim_multiply(t, across_share(f, r), dim_constant(t, 2))
-                                                   : aligned(t, root_row_elements(f, r));
+                                                   : aligned(t, root_row_elements(f, r, r->held));
   buffer b = {
       .dtype = r->node->dtype, .elements = elements, .per_thread = true, .first = r->group->id, .last = r->group->id};
-  r->scratch = add_buffer(f, b);
+  if (r->reduce != REDUCE_ACROSS)
+    r->scratch = find_scratch(plan, r, elements);
+  if (r->scratch < 0)
+    r->scratch = add_buffer(f, b);
+  plan->occupant[r->scratch] = r;
 }
 
 static void place_root(planning *plan, root *r) {
   fusion *f = plan->f;
   if (r->storage == STORAGE_SCRATCH || r->reduce == REDUCE_ACROSS)
-    place_scratch(f, r);
+    place_scratch(plan, r);
   if (r->storage != STORAGE_FULL)
     return;
   if (r->buffer < 0)

@@ -1,7 +1,7 @@
 /* Rows and loops of each group, and where each root is kept.
  *
  * A root goes into the earliest nest that it can: the one of a producer when it has the same loops and reads the
- * producer at its own element, else a later stage. */
+ * producer at its own element, else a later stage. In a batched group the same holds within a section (section.c). */
 #include "compiler/passes/fusion.h"
 
 enum { NARROW_AXIS = 8 }; /* a last axis this short is no loop worth having */
@@ -43,11 +43,23 @@ static bool last_axis_is_narrow(const group *g) {
   return true;
 }
 
+/* Several contractions; or one that reads what is computed in its rows, or whose rows are its batch. */
+static bool is_batched(const fusion *f, const group *g) {
+  if (g->contraction_count != 1)
+    return g->contraction_count > 1;
+  const root *r = g->contraction;
+  for (int i = 0; i < r->reading_count; i++)
+    if (r->readings[i].producer && r->readings[i].producer->group == g)
+      return true;
+  return g->rows != dims_product(f->graph->dims, r->node->shape.dims, r->node->shape.rank - 1);
+}
+
 static void choose_rows(const fusion *f, group *g) {
   g->rows = group_best_rows(f, g);
   const dim *most = g->candidates[g->candidate_count - 1];
   bool strict = !last_axis_is_narrow(g) && g->rows != most;
   g->flat = !g->contraction && !dim_is_one(most);
+  g->batched = is_batched(f, g);
   for (int i = 0; i < g->root_count && g->flat; i++)
     g->flat = is_flat(f, g->roots[i], most, strict);
   if (g->flat)
@@ -104,7 +116,7 @@ static int stage_of(const group *g, const root *r, bool alone, int rank, const d
   for (int i = 0; i < r->reading_count; i++) {
     const reading *in = &r->readings[i];
     const root *p = in->producer;
-    if (!p || p->group != g || p->nest < 0)
+    if (!p || p->group != g || p->nest < 0 || p->section != r->section)
       continue;
     const nest *at = &g->nests[p->nest];
     bool together = p->reduce == REDUCE_NOT && in->same_element && !alone && !at->alone && same_loops(at, rank, dims);
@@ -119,13 +131,13 @@ static void place_root(fusion *f, group *g, root *r) {
   const dim *dims[RANK_MAX];
   for (int i = 0; i < rank; i++)
     dims[i] = r->space.dims[axis[i]];
-  bool alone = r->reduce == REDUCE_OUTER;
+  bool alone = r->reduce == REDUCE_OUTER || r->node->op == OP_matmul;
   int stage = stage_of(g, r, alone, rank, dims), at = 0;
-  while (at < g->nest_count &&
-         !(g->nests[at].stage == stage && !alone && !g->nests[at].alone && same_loops(&g->nests[at], rank, dims)))
+  while (at < g->nest_count && !(g->nests[at].section == r->section && g->nests[at].stage == stage && !alone &&
+                                 !g->nests[at].alone && same_loops(&g->nests[at], rank, dims)))
     at++;
   if (at == g->nest_count) {
-    nest n = {.stage = stage, .alone = alone, .rank = rank};
+    nest n = {.section = r->section, .stage = stage, .alone = alone, .rank = rank};
     for (int i = 0; i < rank; i++)
       n.dims[i] = dims[i];
     arena_append(f->graph->arena, g->nests, g->nest_count, n);
@@ -134,29 +146,48 @@ static void place_root(fusion *f, group *g, root *r) {
   arena_append(f->graph->arena, g->nests[at].roots, g->nests[at].root_count, r);
 }
 
-/* Nests by stage; those of one stage in the order in which they were made. */
+/* Nests by section and stage; those of one stage in the order in which they were made. */
 static void sort_nests(fusion *f, group *g) {
   nest *sorted = arena_array(f->graph->arena, nest, g->nest_count);
   int count = 0;
-  for (int stage = 0; count < g->nest_count; stage++)
-    for (int i = 0; i < g->nest_count; i++)
-      if (g->nests[i].stage == stage)
-        sorted[count++] = g->nests[i];
+  for (int s = 0; s < g->section_count; s++) {
+    g->sections[s].first = count;
+    for (int stage = 0; stage < g->nest_count; stage++)
+      for (int i = 0; i < g->nest_count; i++)
+        if (g->nests[i].section == s && g->nests[i].stage == stage)
+          sorted[count++] = g->nests[i];
+    g->sections[s].end = count;
+  }
   g->nests = sorted;
   for (int i = 0; i < g->nest_count; i++)
     for (int k = 0; k < sorted[i].root_count; k++)
       sorted[i].roots[k]->nest = i;
 }
 
+/* One section for all roots. */
+static void make_section(fusion *f, group *g) {
+  for (int i = 0; i < g->root_count; i++) {
+    root *r = g->roots[i];
+    bool across = false;
+    r->outer = root_outer(f, r, g->rows, &across);
+    r->section = 0;
+  }
+  arena_append(f->graph->arena, g->sections, g->section_count, (section){0});
+}
+
 static void make_nests(fusion *f, group *g) {
+  if (g->batched)
+    make_sections(f, g);
+  else
+    make_section(f, g);
   for (int i = 0; i < g->root_count; i++) {
     root *r = g->roots[i];
     bool across = false;
     op_class class = op_describe(r->node->op)->class;
-    r->outer = root_outer(f, r, g->rows, &across);
+    root_outer(f, r, g->rows, &across);
     r->reduce = how_to_reduce(r, across);
     r->nest = -1;
-    if (class != CLASS_CONTRACTION && class != CLASS_SCATTER)
+    if (g->batched || (class != CLASS_CONTRACTION && class != CLASS_SCATTER))
       place_root(f, g, r);
   }
   sort_nests(f, g);
@@ -164,23 +195,25 @@ static void make_nests(fusion *f, group *g) {
 
 /* ---- storage ---- */
 
-const dim *root_row_elements(const fusion *f, const root *r) {
+const dim *root_row_elements(const fusion *f, const root *r, int outer) {
   const dim *elements = dim_constant(f->graph->dims, 1);
-  for (int i = r->outer; i < r->node->shape.rank; i++)
+  for (int i = outer; i < r->node->shape.rank; i++)
     elements = dim_multiply(f->graph->dims, elements, r->node->shape.dims[i]);
   return elements;
 }
 
 typedef struct readership {
-  bool outside; /* by another group */
-  bool later;   /* by another nest of the same group */
+  bool outside; /* by another group, or as a whole in front of the rows */
+  bool later;   /* by another nest of the same group, */
+  bool beyond;  /* of another section */
 } readership;
 
 static void choose_storage(const fusion *f, root *r, readership who) {
-  bool number = dim_is_one(root_row_elements(f, r)); /* a number a row */
+  bool number = dim_is_one(root_row_elements(f, r, r->outer)); /* a number a row */
+  r->held = who.beyond && r->group->batched ? r->batch : r->outer;
   if (r->nest < 0 || r->reduce == REDUCE_ACROSS || who.outside || root_is_output(f, r))
     r->storage = STORAGE_FULL;
-  else if (number && (r->reduce == REDUCE_ROW || r->group->nests[r->nest].rank == 0))
+  else if (number && !who.beyond && (r->reduce == REDUCE_ROW || r->group->nests[r->nest].rank == 0))
     r->storage = STORAGE_REGISTER;
   else if (r->reduce == REDUCE_NOT && !who.later)
     r->storage = STORAGE_LOCAL;
@@ -196,8 +229,9 @@ static void choose_storages(fusion *f) {
       const root *p = r->readings[k].producer;
       if (!p)
         continue;
-      all[p->index].outside |= p->group != r->group || r->readings[k].whole;
+      all[p->index].outside |= p->group != r->group || (r->readings[k].whole && !r->group->batched);
       all[p->index].later |= p->nest != r->nest;
+      all[p->index].beyond |= p->section != r->section;
     }
   }
   for (int i = 0; i < f->root_count; i++)
@@ -224,6 +258,8 @@ bool may_overwrite(const root *q, const node *source) {
         continue;
       int when = g->roots[i]->nest;
       bool same = in->same_element && q->reduce != REDUCE_MEMORY;
+      if (q->section == g->roots[i]->section && g->sections[q->section].lines && !reads_same_row(in, g->line_rows))
+        return false;
       if (in->whole || !reads_same_row(in, g->rows) || when > q->nest || (when == q->nest && !same))
         return false;
     }

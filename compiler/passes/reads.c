@@ -136,8 +136,13 @@ static mapping map_operand(const walk *w, const node *n, int operand, const mapp
   case CLASS_POINTWISE:
   case CLASS_REDUCTION: /* the reader's space has the operand's shape */
     return x->shape.rank == 0 ? map_all(x->shape, other) : *m;
+  case CLASS_CONTRACTION: {
+    mapping result = map_all(x->shape, other);
+    for (int i = 0; x->shape.rank == n->shape.rank && i < n->shape.rank - 2; i++)
+      result.axis[i] = m->axis[i];
+    return result;
+  }
   case CLASS_RANDOM:
-  case CLASS_CONTRACTION:
   case CLASS_SCATTER:
   case CLASS_LEAF:
     break;
@@ -177,12 +182,14 @@ static void keep_common(reading *r, const reading *other) {
       }
   r->match_count = count;
   r->same_element = r->same_element && other->same_element;
+  r->batch = (!r->whole || r->batch) && (!other->whole || other->batch);
   r->whole = r->whole || other->whole;
 }
 
 static void add_source(walk *w, const node *source, const mapping *m, bool whole) {
   reading r = place_of(w, source, m);
   r.whole = whole;
+  r.batch = contraction_batch(w->f, w->reader) != NULL;
   for (int i = 0; i < w->reader->reading_count; i++)
     if (w->reader->readings[i].source == source) {
       keep_common(&w->reader->readings[i], &r);
@@ -238,7 +245,7 @@ void find_readings(const fusion *f, root *r) {
 }
 
 bool reads_same_row(const reading *r, const dim *rows) {
-  if (r->whole)
+  if (r->whole && !r->batch)
     return false;
   for (int i = 0; i < r->match_count; i++)
     if (r->match[i] == rows)

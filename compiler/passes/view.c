@@ -41,6 +41,14 @@ void storage_strides(dim_table *t, shape s, axes order, const dim **strides) {
   }
 }
 
+void root_strides(const fusion *f, const root *r, const dim **strides) {
+  bool scratch = r->storage == STORAGE_SCRATCH;
+  int rank = r->node->shape.rank;
+  storage_strides(f->graph->dims, r->node->shape, scratch ? row_major(rank) : r->order, strides);
+  for (int i = 0; scratch && i < r->held && i < rank; i++)
+    strides[i] = dim_constant(f->graph->dims, 0);
+}
+
 /* ---- reshapes ---- */
 
 /* Extends a run until both sides have as many elements; false when they never do. */
@@ -115,7 +123,10 @@ static void view_base(const fusion *f, const node *n, view *v) {
   dim_table *t = f->graph->dims;
   const root *r = f->root_of[n->id];
   *v = (view){.base = n, .offset = dim_constant(t, 0)};
-  storage_strides(t, n->shape, r ? r->order : row_major(n->shape.rank), v->stride);
+  if (r)
+    root_strides(f, r, v->stride);
+  else
+    storage_strides(t, n->shape, row_major(n->shape.rank), v->stride);
 }
 
 static void view_axes(dim_table *t, const node *n, view *v) {
