@@ -210,6 +210,37 @@ static value run_body(elaborator *e, scope *s, const function_syntax *f) {
   return elaborate_failed(e, d);
 }
 
+/* ---- the trace ---- */
+
+/* A new entry of the graph's calls; -1 while there is no graph. Which nodes it made and what came of it is told by
+ * trace_end. */
+static int trace_begin(elaborator *e, const function_value *f, const char *name, int count,
+                       const call_argument *arguments, span where) {
+  if (!e->graph)
+    return -1;
+  traced_call call = {.callee = name, .where = where, .begin = e->graph->node_count};
+  bool model = f->self && !*f->self->path && strcmp(f->syntax->name, "forward") == 0;
+  call.model = model ? f->self->root->prefix : NULL;
+  traced_argument *traced = NULL;
+  for (int i = 0; i < count; i++) {
+    const call_argument *a = &arguments[i];
+    if (a->value.kind != VALUE_TENSOR || (!a->name && i >= f->syntax->parameter_count))
+      continue;
+    const char *parameter = a->name ? a->name : f->syntax->parameters[i].name;
+    arena_append(e->arena, traced, call.argument_count, ((traced_argument){parameter, a->value.as.tensor, a->where}));
+  }
+  call.arguments = traced;
+  arena_append(e->arena, e->calls, e->call_count, call);
+  return e->call_count - 1;
+}
+
+static void trace_end(elaborator *e, int index, value result) {
+  if (index < 0)
+    return;
+  e->calls[index].end = e->graph->node_count;
+  e->calls[index].result = result.kind == VALUE_TENSOR ? result.as.tensor : NULL;
+}
+
 static value run_function(elaborator *e, const function_value *f, const char *name, int count,
                           const call_argument *arguments, span where) {
   scope *s = scope_of_file(e, f->file);
@@ -221,8 +252,10 @@ static value run_function(elaborator *e, const function_value *f, const char *na
     return value_error();
   call_frame frame = {e->frame, name, where, f->self ? f->self : e->frame ? e->frame->self : NULL};
   e->frame = &frame;
+  int traced = trace_begin(e, f, name, count, arguments, where);
   value result = run_body(e, s, f->syntax);
   result = signature_result(g, result, f->syntax->value ? f->syntax->value->where : f->syntax->name_where);
+  trace_end(e, traced, result);
   e->frame = frame.caller;
   return result;
 }

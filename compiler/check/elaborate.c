@@ -21,6 +21,9 @@ graph *elaborator_begin(elaborator *e, const char *name) {
   e->generation++;
   e->step_count = 0;
   e->random_count = 0;
+  e->call_count = e->padded_count = 0;
+  e->calls = NULL; /* a view may hold the last graph's */
+  e->padded = NULL;
   ragged_begin(e);
   return e->graph;
 }

@@ -6,7 +6,7 @@
 #ifndef RETORT_ELABORATE_H
 #define RETORT_ELABORATE_H
 
-#include "compiler/check/program.h"
+#include "compiler/check/view.h"
 
 typedef struct elaborator elaborator;
 typedef struct instance instance;
@@ -204,7 +204,11 @@ struct elaborator {
   scope *around;    /* of the call that is being made, for messages; may be NULL */
   int step_count;   /* since the start of the graph or model */
   int random_count; /* random sites outside of instances, in this graph */
-  bool unwinding;   /* recursion went too deep: nothing more is called until the outermost call is left */
+  int call_count;   /* what made the graph's nodes, for program_stage_view */
+  traced_call *calls;
+  int padded_count;
+  node **padded;
+  bool unwinding; /* recursion went too deep: nothing more is called until the outermost call is left */
   /* Runs `loss` and other statements that a function cannot have; NULL: they are errors. */
   void (*statement_hook)(elaborator *e, scope *s, const statement *what, void *context);
   void *hook_context;

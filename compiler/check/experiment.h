@@ -73,6 +73,7 @@ struct stage_record {
   const declaration *objective_declaration, *optimizer_declaration;
   accumulation parts; /* built when loading, with accumulate */
   graph *joint;       /* built when loading; NULL after it was handed out */
+  stage_view *view;   /* of the last graph; NULL: there is none */
 };
 
 typedef struct name_list {
@@ -130,6 +131,8 @@ void stage_read_accumulate(program *p, experiment *x, stage_record *s);
 void stage_cut(program *p, stage_record *s);
 void stage_read_frozen(program *p, experiment *x, stage_record *s);
 void stage_read_validation(program *p, experiment *x, stage_record *s);
+/* Where the stage says what it measures on while it runs; file NULL: nowhere. */
+span stage_validate_where(const stage_record *s);
 /* Whether `freeze` names the parameter. */
 bool stage_freezes(stage_record *s, const model_parameter *about);
 /* Weights are not chosen by what they are measured on. */
@@ -141,6 +144,8 @@ typedef struct loss_addend { /* one `loss` statement */
   const statement *syntax;
   node *value; /* not weighted */
   node *weighted;
+  bool weight_known; /* at compile time */
+  double weight;
 } loss_addend;
 
 typedef struct stage_build { /* one elaboration of a stage */

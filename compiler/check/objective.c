@@ -190,8 +190,9 @@ static void add_loss(elaborator *e, scope *s, const statement *what, void *conte
     return;
   }
   node *factor = NULL;
+  double number = 1;
   if (weight.kind == VALUE_INT || weight.kind == VALUE_REAL) {
-    double number = weight.kind == VALUE_INT ? (double)weight.as.integer : weight.as.real;
+    number = weight.kind == VALUE_INT ? (double)weight.as.integer : weight.as.real;
     factor = number == 1 ? NULL : graph_scalar(b->graph, number, what->where);
   } else if (weight.kind == VALUE_TENSOR && weight.as.tensor->dtype == DTYPE_F32 && weight.as.tensor->shape.rank == 0) {
     factor = weight.as.tensor;
@@ -202,8 +203,11 @@ static void add_loss(elaborator *e, scope *s, const statement *what, void *conte
     return;
   }
   node *n = v.as.tensor;
-  loss_addend added = {
-      .syntax = what, .value = n, .weighted = factor ? graph_binary(b->graph, OP_mul, n, factor, what->where) : n};
+  loss_addend added = {.syntax = what,
+                       .value = n,
+                       .weighted = factor ? graph_binary(b->graph, OP_mul, n, factor, what->where) : n,
+                       .weight_known = weight.kind != VALUE_TENSOR,
+                       .weight = number};
   arena_append(e->arena, b->losses, b->loss_count, added);
   if (b->program->listing)
     losses_note(b, s, what);

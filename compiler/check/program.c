@@ -89,6 +89,10 @@ int program_export_at(const program *p, int index) {
   return p->experiment->exports[index];
 }
 
+const stage_view *program_stage_view(const program *p, int stage) {
+  return p->experiment->stages[stage]->view;
+}
+
 const accumulation *program_stage_parts(const program *p, int stage) {
   const stage_record *s = p->experiment->stages[stage];
   return s->parts.part ? &s->parts : NULL;

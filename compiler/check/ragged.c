@@ -380,3 +380,14 @@ node *ragged_tokens(elaborator *e, node *x, span where) {
   int64_t known = 0;
   return ragged_count(e, x, bits, &known, where);
 }
+
+bool ragged_counts_padding(elaborator *e, const node *x, unsigned bits) {
+  ragged_axes r = ragged_of(e, x);
+  for (int i = 0; i < x->shape.rank; i++) {
+    const dim_symbol *symbol = bits >> i & 1 && r.rows[i] < 0 ? ragged_symbol(x->shape.dims[i]) : NULL;
+    for (int row = 0; symbol && row < x->shape.rank; row++)
+      if (x->shape.dims[row] == symbol->of)
+        return true;
+  }
+  return false;
+}

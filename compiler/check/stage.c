@@ -128,6 +128,36 @@ static bool teachers_change(const stage_build *b) {
   return change;
 }
 
+static void record_view(stage_build *b) {
+  elaborator *e = b->elaborator;
+  viewed_loss *losses = arena_array(e->arena, viewed_loss, b->loss_count);
+  for (int i = 0; i < b->loss_count; i++) {
+    const loss_addend *l = &b->losses[i];
+    losses[i] = (viewed_loss){.name = l->syntax->name,
+                              .name_where = l->syntax->name_where,
+                              .where = l->syntax->value->where,
+                              .value = l->value,
+                              .weighted = l->weighted,
+                              .weight_known = l->weight_known,
+                              .weight = l->weight};
+  }
+  stage_view *view = b->stage->view = arena_new(e->arena, stage_view);
+  *view = (stage_view){.graph = *b->graph,
+                       .total = b->total,
+                       .loss_count = b->loss_count,
+                       .losses = losses,
+                       .call_count = e->call_count,
+                       .calls = e->calls,
+                       .trained_count = b->trained_count,
+                       .trained = b->trained,
+                       .padded_count = e->padded_count,
+                       .padded = e->padded,
+                       .objective = b->stage->objective->where,
+                       .declared = b->stage->objective_declaration->name_where,
+                       .validate = stage_validate_where(b->stage),
+                       .file = b->program->file->syntax->file->path};
+}
+
 graph *stage_elaborate(program *p, stage_record *stage, graph_extent extent) {
   elaborator *e = p->elaborator;
   if (!is_complete(p->experiment, stage))
@@ -150,6 +180,7 @@ graph *stage_elaborate(program *p, stage_record *stage, graph_extent extent) {
   add_up_losses(&b);
   if (!losses_check(&b))
     return NULL;
+  record_view(&b);
   if (extent != GRAPH_FORWARD && b.loss_count > 0 && !optimizer_elaborate(&b, extent == GRAPH_GRADIENTS))
     return NULL;
   return diagnostics_error_count(e->diagnostics) == errors ? b.graph : NULL;

@@ -175,6 +175,15 @@ static bool share_rows(const program_data *a, const program_data *b) {
   return false;
 }
 
+bool program_data_overlaps(const program *p, int a, int b) {
+  return share_rows(p->experiment->data[a], p->experiment->data[b]);
+}
+
+span stage_validate_where(const stage_record *s) {
+  const setting *validate = find_setting(s->syntax, "validate");
+  return validate && validate->value ? validate->value->where : (span){0};
+}
+
 /* The evaluation on what `data` has rows of; NULL: none. */
 static const program_evaluation *evaluation_on(const experiment *x, int data) {
   for (int i = 0; i < x->evaluation_count; i++) {

@@ -529,5 +529,7 @@ node *tensor_mean(elaborator *e, node *x, unsigned bits, bool keep, span where) 
     count = graph_broadcast(e->graph, count, sum->shape, where);
   node *mean = graph_binary(e->graph, OP_div, sum, count, where);
   ragged_set(e, mean, r);
+  if (ragged_counts_padding(e, x, bits))
+    arena_append(e->arena, e->padded, e->padded_count, mean);
   return keep ? mean : drop_axes(e, mean, bits, where);
 }

@@ -110,6 +110,8 @@ node *ragged_reached(elaborator *e, const node *x, unsigned kept, unsigned reduc
 /* How many real elements of x a reduction over `axes` takes: *known for compile-time numbers (then NULL), else an f32
  * tensor that broadcasts with the reduced value (rank of x, axes kept). NULL and *known -1 after an error. */
 node *ragged_count(elaborator *e, node *x, unsigned bits, int64_t *known, span where);
+/* Whether one of the axes in `bits` is a ragged dimension that pad() made dense. */
+bool ragged_counts_padding(elaborator *e, const node *x, unsigned bits);
 /* bool[rows, T], i32[rows] of a tensor's ragged dimension; NULL after an error (none, or several different ones). */
 node *ragged_mask(elaborator *e, node *x, span where);
 node *ragged_lengths(elaborator *e, node *x, span where);

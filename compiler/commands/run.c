@@ -1,5 +1,6 @@
 /* `retort run`: checks everything that can be checked, then runs stage after stage. */
 #include "compiler/commands/run_layers.h"
+#include "compiler/commands/warnings.h"
 #include "compiler/commands/without.h"
 #include "runtime/run/interrupt.h"
 #include "runtime/run/metrics.h"
@@ -35,7 +36,7 @@ static const char help[] =
     "  --contractions CODE\n"
     "                     matrix products by emitted code, by OpenBLAS (blas), or auto (default): by sizes and\n"
     "                     processor, whichever was measured to be faster\n"
-    "  --interpret        runs the reference interpreter in place of compiled code: slow\n" WITHOUT_HELP
+    "  --interpret        runs the reference interpreter in place of compiled code: slow\n" WITHOUT_HELP WARNINGS_HELP
     "  --models DIR       the standard library's folder\n"
     "\n"
     "Data is looked for beside FILE, then in the folder that the environment variable RETORT_DATA names. Ctrl-C ends\n"
@@ -241,10 +242,14 @@ static int load_program(run_state *r, failure *f) {
   bool good = r->program && diagnostics_error_count(r->diagnostics) == 0;
   bool experiment = good && program_name(r->program);
   good = good && (!experiment || make_graphs(r));
+  if (good && experiment && !o->quiet)
+    advise(r->program, &o->checks, r->diagnostics);
   if (o->quiet)
     report_errors(r->diagnostics);
   else
     report_diagnostics(r->diagnostics);
+  if (good && o->warnings_fatal && !o->quiet && diagnostics_warning_count(r->diagnostics))
+    return STATUS_SOURCE_WRONG;
   if (!good)
     return r->program ? STATUS_SOURCE_WRONG : STATUS_INPUT_WRONG;
   if (!experiment) {

@@ -1,5 +1,6 @@
 /* The command line of what runs experiments: `retort run`, `retort experiment`. */
 #include "compiler/commands/run_state.h"
+#include "compiler/commands/warnings.h"
 #include "compiler/commands/without.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -45,6 +46,8 @@ bool run_options_read(int count, char **arguments, const option *further, run_op
   *o = (run_options){0};
   o->overrides = memory_allocate((size_t)count, sizeof *o->overrides);
   o->loads = memory_allocate((size_t)count, sizeof *o->loads);
+  o->checks.off = o->checks_off = memory_allocate((size_t)count, sizeof *o->checks_off);
+  o->checks.on = o->checks_on = memory_allocate((size_t)count, sizeof *o->checks_on);
   const char **without = memory_allocate((size_t)count, sizeof *without);
   int without_count = 0;
   option options[OPTIONS_MAX] = {
@@ -60,6 +63,9 @@ bool run_options_read(int count, char **arguments, const option *further, run_op
       {.name = "--contractions", .value = &contractions},
       {.name = "--without", .list = without, .list_count = &without_count},
       {.name = "--models", .value = &o->models},
+      {.name = "--no-warn", .list = o->checks_off, .list_count = &o->checks.off_count},
+      {.name = "--warn", .list = o->checks_on, .list_count = &o->checks.on_count},
+      {.name = "--warnings-as-errors", .flag = &o->warnings_fatal},
       {.name = "--interpret", .flag = &o->compile.interpret},
       {.name = NULL},
   };
@@ -77,7 +83,8 @@ bool run_options_read(int count, char **arguments, const option *further, run_op
     good = false;
   }
   failure_free(&f);
-  good = good && switch_off(arguments[0], without_count, without, &o->compile.switches);
+  good = good && warnings_known(arguments[0], &o->checks) &&
+         switch_off(arguments[0], without_count, without, &o->compile.switches);
   free(without);
   return good;
 }
@@ -85,4 +92,6 @@ bool run_options_read(int count, char **arguments, const option *further, run_op
 void run_options_free(run_options *o) {
   free(o->overrides);
   free(o->loads);
+  free(o->checks_off);
+  free(o->checks_on);
 }

@@ -1,7 +1,7 @@
 /* What the parts of `retort run` share: a program brought to life. */
 #ifndef RETORT_RUN_STATE_H
 #define RETORT_RUN_STATE_H
-#include "compiler/check/program.h"
+#include "compiler/advise/advise.h"
 #include "compiler/commands/command.h"
 #include "compiler/link/executable.h"
 #include "runtime/run/checkpoint.h"
@@ -17,6 +17,9 @@ typedef struct run_options {
   uint64_t seed;
   int threads;
   bool quiet; /* no warnings, no table */
+  const char **checks_off, **checks_on;
+  check_switches checks; /* the same */
+  bool warnings_fatal;
   compile_options compile;
   bool resume;              /* `out` is the folder of a run that was cut off */
   bool restart;             /* with `resume`: what is there of another run is no error, this one starts anew */
