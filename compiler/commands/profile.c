@@ -152,6 +152,27 @@ static int measure(profile *p, arena *a, executable *e, const step *s, const ran
   return RETORT_OK;
 }
 
+/* The step's calls, for what the object does not say: sources, sizes, what kernels do. */
+static const step *make_step(const graph *g, const executable *e) {
+  const pass_switches *switches = executable_switches(e);
+  return step_create_limited(passes_run_without(g, NULL, switches), switches->merge_limit);
+}
+
+profile_floor profile_graph_floor(const graph *g, const executable *e, const compile_options *options,
+                                  const int64_t *dims, int threads, double memory) {
+  const step *s = make_step(g, e);
+  profile_floor floor = {.rate = measure_contractions(g->arena, options, threads),
+                         .bandwidth = measure_bandwidth(memory, threads)};
+  for (int i = 0; i < s->call_count; i++) {
+    kernel_cost cost = step_call_cost(g->arena, s, i, dims, threads);
+    double compute = cost.operations / floor.rate, moving = cost.bytes / floor.bandwidth;
+    floor.operations += cost.operations;
+    floor.bytes += cost.bytes;
+    floor.seconds += compute > moving ? compute : moving;
+  }
+  return floor;
+}
+
 /* One step, and the memory of the process for it. */
 static int run_once(profile *p, executable *e, const random_call *r) {
   memory_plan(&p->planned, e, r->dims, r->call.threads);
@@ -179,9 +200,7 @@ profile *profile_graph(const graph *g, const profile_options *options, const cha
     return NULL;
   }
   int status = run_once(p, e, r);
-  /* The same once more, for what the object does not say: sources, sizes, what kernels do. */
-  const pass_switches *switches = executable_switches(e);
-  const step *s = step_create_limited(passes_run_without(g, NULL, switches), switches->merge_limit);
+  const step *s = make_step(g, e);
   status = status ? status : measure(p, a, e, s, r, &options->compile);
   if (status)
     *error = arena_print(a, "the step ended with status %d", status);

@@ -29,6 +29,11 @@ typedef struct profile {
   profile_row *rows; /* in the order of the step */
 } profile;
 
+typedef struct profile_floor { /* of a step: the sum of its kernels' floors */
+  double seconds, operations, bytes;
+  double rate, bandwidth; /* as `operations` and `bandwidth` of a profile */
+} profile_floor;
+
 typedef struct profile_options {
   int rows, length, threads, runs;
   int mean; /* of the lengths of ragged rows; 0: all are as long as the longest */
@@ -38,5 +43,10 @@ typedef struct profile_options {
 /* Compiles the graph and runs it on random data: whole steps and kernel by kernel in turn. NULL and *error when it
  * cannot be compiled, or (*unfit) is not for such sizes. In the graph's arena. */
 profile *profile_graph(const graph *g, const profile_options *options, const char **error, bool *unfit);
+
+/* What the machine could do, measured now, and what that means for a step of the graph, compiled with these options:
+ * for run-time dimensions (by symbol index), and the bytes that the step uses. */
+profile_floor profile_graph_floor(const graph *g, const executable *e, const compile_options *options,
+                                  const int64_t *dims, int threads, double memory);
 
 #endif

@@ -1,7 +1,9 @@
 /* Measures whole steps and forward passes and writes build/bench.json:
  *   {"cpu": …, "threads": …, "results": [{"name", "unit", "value", "runs", "peak_mib"}…]}
  *   bench [--threads N] [--runs N] [--models FOLDER] [--layout padded|packed] [--only NAME] FILE
- * Each work runs in a process of its own, so that its peak memory is its own; values are medians. */
+ * Each work runs in a process of its own, so that its peak memory is its own; values are medians.
+ *   bench serve …      one work beside its peers (serve.c)
+ *   bench lengths      of SST-2's sentences */
 #include "tests/bench/work.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -59,6 +61,10 @@ static json_t *cpu_name(void) {
 }
 
 int main(int count, char **arguments) {
+  if (count > 1 && strcmp(arguments[1], "serve") == 0)
+    return serve(count - 2, arguments + 2);
+  if (count > 1 && strcmp(arguments[1], "lengths") == 0)
+    return print_lengths() ? 0 : 1;
   bench_options options = {.models = "models", .file = "tests/bench/bench.rt", .threads = 2, .runs = 11};
   const char *to = NULL, *only = NULL;
   for (int i = 1; i < count; i++) {
@@ -67,12 +73,13 @@ int main(int count, char **arguments) {
       options.threads = atoi(arguments[++i]);
     else if (strcmp(arguments[i], "--runs") == 0 && next)
       options.runs = atoi(arguments[++i]);
-    else if (strcmp(arguments[i], "--contractions") == 0 && next && contractions_read(next, &options.contractions))
+    else if (strcmp(arguments[i], "--contractions") == 0 && next &&
+             contractions_read(next, &options.compile.contractions))
       i++;
     else if (strcmp(arguments[i], "--models") == 0 && next)
       options.models = arguments[++i];
     else if (strcmp(arguments[i], "--layout") == 0 && next)
-      options.packed = strcmp(arguments[++i], "packed") == 0;
+      options.compile.switches.packed = strcmp(arguments[++i], "packed") == 0;
     else if (strcmp(arguments[i], "--only") == 0 && next)
       only = arguments[++i];
     else

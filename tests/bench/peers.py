@@ -1,168 +1,181 @@
 #!/usr/bin/env python3
-"""The works of `make bench` in PyTorch eager, as its users write them: dense, float32, every row padded to the stated length.
+"""Retort beside PyTorch eager and ONNX Runtime, in turns, on the same weights and batches: `make bench-peers`.
 
-  tests/bench/peers.py [--threads N] [--runs N] [WORK…]      prints {"results": [{"name", "unit", "value", "runs", "peak_mib"}…]}
+  tests/bench/peers.py [--runs N] [--threads N] [--only TEXT] BUILD        writes BUILD/bench-peers.json
 
-Each work runs in a process of its own, so that its peak memory is its own. Needs Debian's python3-torch."""
+Each side of a row is a process of its own that answers to commands (bench serve, torch_peer.py, onnx_peer.js), so that its
+peak memory is its own. Before anything is timed, outputs are compared: losses of three steps, or logits. Then all sides of
+a group are timed in turns; a row's values are medians. Needs Debian's python3-torch, and onnxruntime-node in
+BUILD/node_modules."""
 import argparse
+import datetime
 import json
-import math
-import resource
+import os
 import statistics
 import subprocess
 import sys
 import time
 
-WORKS = ["distill-small", "pooled", "infer-tiny4-1x32", "infer-tiny4-1x128", "infer-base-1x128"]
+import prepare
+import rows
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BETWEEN = 0.03  # seconds: until the threads of the side before have gone to sleep
+STEPS = 3  # whose losses are compared
 
 
-def build(torch):
-    nn, F = torch.nn, torch.nn.functional
+class Side:
+    """A process that measures one work."""
 
-    class Attention(nn.Module):
-        def __init__(self, hidden, heads):
-            super().__init__()
-            self.heads, self.head = heads, hidden // heads
-            self.query, self.key, self.value = (nn.Linear(hidden, hidden) for _ in range(3))
-            self.dense, self.norm = nn.Linear(hidden, hidden), nn.LayerNorm(hidden, eps=1e-12)
+    def __init__(self, command, environment):
+        self.name, self.times = " ".join(command), []
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
-        def split(self, x):
-            return x.view(x.shape[0], x.shape[1], self.heads, self.head).permute(0, 2, 1, 3)
+    def ask(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        said = self.process.stdout.readline()
+        if not said:
+            sys.exit(f"{self.name}: ended at '{command}'")
+        return json.loads(said)
 
-        def forward(self, x, bias):
-            q, k, v = self.split(self.query(x)), self.split(self.key(x)), self.split(self.value(x))
-            scores = torch.matmul(q, k.transpose(-1, -2)) / math.sqrt(self.head) + bias
-            mixed = torch.matmul(F.softmax(scores, dim=-1), v).permute(0, 2, 1, 3).contiguous().view(x.shape)
-            return self.norm(self.dense(mixed) + x), scores
-
-    class Layer(nn.Module):
-        def __init__(self, hidden, heads, ff):
-            super().__init__()
-            self.attention = Attention(hidden, heads)
-            self.up, self.down, self.norm = nn.Linear(hidden, ff), nn.Linear(ff, hidden), nn.LayerNorm(hidden, eps=1e-12)
-
-        def forward(self, x, bias):
-            y, scores = self.attention(x, bias)
-            return self.norm(self.down(F.gelu(self.up(y))) + y), scores
-
-    class Bert(nn.Module):
-        def __init__(self, layers, hidden, heads, ff, vocabulary=30522, classes=2):
-            super().__init__()
-            self.word, self.position = nn.Embedding(vocabulary, hidden), nn.Embedding(512, hidden)
-            self.segment, self.norm = nn.Embedding(2, hidden), nn.LayerNorm(hidden, eps=1e-12)
-            self.layers = nn.ModuleList(Layer(hidden, heads, ff) for _ in range(layers))
-            self.pooler, self.classifier = nn.Linear(hidden, hidden), nn.Linear(hidden, classes)
-
-        def forward(self, ids, types, mask):
-            positions = torch.arange(ids.shape[1])[None]
-            x = self.norm(self.word(ids) + self.position(positions) + self.segment(types))
-            bias = (1 - mask[:, None, None, :].float()) * -10000.0
-            hidden, scores = [x], []
-            for layer in self.layers:
-                x, s = layer(x, bias)
-                hidden.append(x)
-                scores.append(s)
-            return self.classifier(torch.tanh(self.pooler(x[:, 0]))), hidden, scores
-
-    class Pooled(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.embedding, self.dense = nn.Embedding(1000, 128), nn.Linear(128, 5)
-
-        def forward(self, ids):
-            return self.dense(self.embedding(ids).mean(1))
-
-    return Bert, Pooled
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
 
 
-def work(torch, name):
-    F = torch.nn.functional
-    Bert, Pooled = build(torch)
-    torch.manual_seed(1)
-
-    def batch(rows, length):
-        return torch.randint(0, 30522, (rows, length)), torch.zeros(rows, length, dtype=torch.long), torch.ones(rows, length, dtype=torch.long)
-
-    if name == "distill-small":
-        teacher, student = Bert(4, 256, 4, 1024).eval(), Bert(2, 128, 4, 512).train()
-        fit = torch.nn.Linear(128, 256)
-        optimizer = torch.optim.AdamW(list(student.parameters()) + list(fit.parameters()), lr=5e-4, weight_decay=0.01)
-        inputs = batch(64, 64)
-
-        def step():
-            with torch.no_grad():
-                logits_t, hidden_t, scores_t = teacher(*inputs)
-            logits, hidden, scores = student(*inputs)
-            loss = F.mse_loss(fit(hidden[0]), hidden_t[0])
-            for m in range(2):
-                loss = loss + F.mse_loss(scores[m], scores_t[2 * m + 1]) + F.mse_loss(fit(hidden[m + 1]), hidden_t[2 * m + 2])
-            loss = loss - (F.softmax(logits_t, -1) * F.log_softmax(logits, -1)).sum(-1).mean()
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            return loss.item()
-
-        return step
-    if name == "pooled":
-        teacher, student = Pooled().eval(), Pooled()
-        optimizer = torch.optim.Adam(student.parameters(), lr=1e-3)
-        ids, labels = torch.randint(0, 1000, (32, 128)), torch.randint(0, 5, (32,))
-
-        def step():
-            with torch.no_grad():
-                soft = F.softmax(teacher(ids) / 2, -1)
-            logits = student(ids)
-            loss = F.cross_entropy(logits, labels) + 4 * F.kl_div(F.log_softmax(logits / 2, -1), soft, reduction="batchmean")
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            return loss.item()
-
-        return step
-    model = (Bert(12, 768, 12, 3072) if "base" in name else Bert(4, 312, 12, 1200)).eval()
-    inputs = batch(1, int(name.rsplit("x", 1)[1]))
-
-    def infer():
-        with torch.inference_mode():
-            return model(*inputs)[0][0, 0].item()
-
-    return infer
+def compare(row, peer, ours, tolerance):
+    """Steps of batches of named numbers; what the peer names, Retort must have."""
+    worst = 0
+    for theirs, mine in zip(peer, ours):
+        for a, b in zip(theirs, mine):
+            for name, numbers in a.items():
+                scale = max(abs(x) for x in numbers)
+                difference = max(abs(x - y) for x, y in zip(numbers, b[name])) / scale if len(numbers) == len(b[name]) else float("inf")
+                worst = max(worst, difference if difference == difference else float("inf"))
+    if worst > tolerance:
+        sys.exit(f"{row['work']}, {row['variant']}: outputs differ by {worst:.2g} of the largest, more than {tolerance:g}")
+    return worst
 
 
-def measure(name, threads, runs):
-    import torch
+class Bench:
+    def __init__(self, options):
+        self.build, self.options = options.build, options
+        self.folder = f"{self.build}/bench-peers"
+        self.bench = f"{self.build}/tests/bench/bench"
+        self.environment = dict(os.environ)
+        os.makedirs(self.folder, exist_ok=True)
+        prepare.write_models(self.folder)
+        lengths, self.lengths_from = prepare.sentence_lengths(self.bench)
+        self.batches = prepare.write_batches(f"{self.folder}/batches", lengths)
+        self.onnx = {name: prepare.write_onnx(self.folder, self.folder, name) for name in ("tiny4", "base")}
 
-    torch.set_num_threads(threads)
-    step = work(torch, name)
-    step()
-    once = time.perf_counter()
-    step()
-    repeat = max(1, int(0.02 / (time.perf_counter() - once)))
-    times = []
-    for _ in range(runs):
-        begin = time.perf_counter()
-        for _ in range(repeat):
-            step()
-        times.append((time.perf_counter() - begin) / repeat * 1e3)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"name": name, "unit": "ms", "value": statistics.median(times), "runs": runs, "peak_mib": peak}
+    def command(self, side):
+        inputs = self.batches[side.batch]
+        threads = str(side.threads or self.options.threads)
+        if side.kind == "retort":
+            named = ["--stage" if side.stage else "--model", side.stage or side.model]
+            return [self.bench, "serve", *named, "--weights", self.folder, "--threads", threads, "--layout", side.layout,
+                    *(word for path in inputs for word in ("--inputs", path))]
+        if side.kind == "pytorch":
+            return [sys.executable, f"{HERE}/torch_peer.py", side.stage, self.folder, threads, *inputs]
+        return ["node", f"{HERE}/onnx_peer.js", f"{self.build}/node_modules", self.onnx[side.model], threads, inputs[0]]
+
+    def start(self, side):
+        return Side(self.command(side), self.environment)
+
+    def take_turns(self, sides, runs):
+        for side in sides:
+            side.ask("time")  # a first one is no measurement
+        for _ in range(runs):
+            for side in sides:
+                side.times.append(side.ask("time")["ms"])
+                time.sleep(BETWEEN)
+
+    def choose_library(self):
+        """Both sides run with the OpenBLAS kernels that PyTorch is faster with: those of OPENBLAS_CORETYPE, or the library's choice."""
+        said = {}
+        named = self.environment.get("OPENBLAS_CORETYPE")
+        for choice in [named, None] if named else [None]:
+            environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
+            environment.update({"OPENBLAS_CORETYPE": choice} if choice else {})
+            side = Side(self.command(rows.pytorch("distill", "64x64")), environment)
+            self.take_turns([side], 5)
+            said[choice or "the library's choice"] = {"ms": statistics.median(side.times), "kernels": side.ask("library")["kernels"],
+                                                      "environment": environment}
+            side.close()
+        best = min(said, key=lambda choice: said[choice]["ms"])
+        self.environment = said[best]["environment"]
+        return {"used": best, "pytorch_distill_small_ms": {choice: one["ms"] for choice, one in said.items()},
+                "kernels": {choice: one["kernels"] for choice, one in said.items()}}
+
+    def group(self, group):
+        """The rows of a group with their measurements."""
+        wanted = {side for row in group.rows for side in (row.peer, row.ours) if side}
+        sides = {side: self.start(side) for side in sorted(wanted, key=repr)}
+        steps = {side: [running.ask("step")["outputs"] for _ in range(STEPS if side.stage else 1)]
+                 for side, running in sides.items() if not side.threads}
+        differences = {}
+        for row in group.rows:
+            if row.peer and row.peer in steps and row.peer.kind != "retort":
+                differences[row] = compare(row._asdict(), steps[row.peer], steps[row.ours], row.tolerance)
+        self.take_turns(list(sides.values()), self.options.runs or group.runs)
+        memory = {side: running.ask("memory") for side, running in sides.items()}
+        floors = {side: running.ask("floor") for side, running in sides.items() if side.kind == "retort"}
+        for running in sides.values():
+            running.close()
+        return [self.result(row, group, sides, floors, memory, differences.get(row)) for row in group.rows]
+
+    def result(self, row, group, sides, floors, memory, difference):
+        result = {"work": row.work, "variant": row.variant, "peer": row.against, "target": row.target}
+        if not row.ours or not row.peer:
+            return {**result, "peer_ms": None, "ours_ms": None, "ratio": None, "peer_mib": None, "ours_mib": None,
+                    "floor_ms": None, "note": row.note}
+        peer, ours = statistics.median(sides[row.peer].times), statistics.median(sides[row.ours].times)
+        return {**result, "peer_ms": peer, "ours_ms": ours, "ratio": peer / ours, "peer_mib": memory[row.peer]["peak_mib"],
+                "ours_mib": memory[row.ours]["peak_mib"], "floor_ms": floors[row.ours]["floor_ms"],
+                "runs": len(sides[row.ours].times), "difference": difference, "training": bool(row.ours.stage),
+                "planned_mib": memory[row.ours]["planned_mib"],
+                "flops": floors[row.ours]["flops"], "bytes": floors[row.ours]["bytes"],
+                "flops_per_second": floors[row.ours]["flops_per_second"], "bytes_per_second": floors[row.ours]["bytes_per_second"],
+                "note": row.note}
+
+
+def cpu_name():
+    with open("/proc/cpuinfo") as file:
+        return next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), "unknown")
+
+
+def show(row):
+    if row["ratio"] is None:
+        print(f"{row['work']:16} {row['variant']:34} {row['note']}", flush=True)
+        return
+    print(f"{row['work']:16} {row['variant']:34} {row['peer_ms']:10.3f} / {row['ours_ms']:9.3f} ms = {row['ratio']:6.2f}"
+          f"  (to reach {row['target'] or '-'}; floor {row['floor_ms']:.3f} ms; {row['peer_mib']:.0f} / {row['ours_mib']:.0f} MiB)", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=int, default=0, help="instead of each group's own number")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--runs", type=int, default=11)
-    parser.add_argument("--here", action="store_true", help="in this process")
-    parser.add_argument("works", nargs="*", default=WORKS)
+    parser.add_argument("--only", default="", help="groups whose name has this in it")
+    parser.add_argument("build")
     options = parser.parse_args()
+    begin = time.time()
+    bench = Bench(options)
+    library = bench.choose_library()
+    print("OpenBLAS:", json.dumps(library), flush=True)
     results = []
-    for name in options.works:
-        if options.here:
-            results.append(measure(name, options.threads, options.runs))
-            continue
-        command = [sys.executable, __file__, "--here", "--threads", str(options.threads), "--runs", str(options.runs), name]
-        results += json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["results"]
-    print(json.dumps({"threads": options.threads, "results": results}, indent=1))
+    for group in rows.GROUPS:
+        if options.only in group.name:
+            for row in bench.group(group):
+                show(row)
+                results.append(row)
+    all_ = {"cpu": cpu_name(), "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"), "threads": options.threads,
+            "seconds": time.time() - begin, "lengths": bench.lengths_from, "openblas": library, "rows": results}
+    with open(f"{options.build}/bench-peers.json", "w") as file:
+        json.dump(all_, file, indent=1)
+    print(f"{options.build}/bench-peers.json: {len(results)} rows in {time.time() - begin:.0f} seconds")
 
 
 main()

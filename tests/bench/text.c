@@ -18,19 +18,19 @@ static double now(void) {
 
 /* Its size in bytes; 0 after a failure. */
 static double write_repeated(const char *from, const char *to, failure *f) {
-  text_file text;
-  if (!text_file_open(from, ENCODING_UTF8, &text, f))
+  text_file read;
+  if (!text_file_open(from, ENCODING_UTF8, &read, f))
     return 0;
   FILE *file = fopen(to, "wb");
   for (int i = 0; file && i < REPEATS; i++) {
-    fwrite(text.bytes, 1, text.size, file);
+    fwrite(read.bytes, 1, read.size, file);
     fputc('\n', file); /* the last line has none */
   }
   bool good = file && !ferror(file);
   if (!file || fclose(file) != 0 || !good)
     fail(f, "cannot write %s", to);
-  double size = REPEATS * (double)(text.size + 1);
-  text_file_close(&text);
+  double size = REPEATS * (double)(read.size + 1);
+  text_file_close(&read);
   return f->text ? 0 : size;
 }
 
@@ -76,6 +76,34 @@ bool measure_text(const bench_options *options, measurement *result) {
   free(vocabulary);
   free(from);
   free(to);
+  failure_free(&f);
+  return good;
+}
+
+bool print_lengths(void) {
+  const char *data = getenv("RETORT_DATA");
+  failure f = {0};
+  char *path = memory_print("%s/sst2/train.tsv", data ? data : "");
+  char *vocabulary = memory_print("%s/bert-uncased/vocab.txt", data ? data : "");
+  wordpiece *w = wordpiece_load(vocabulary, true, &f);
+  class_list classes = {0};
+  record_source source = {.path = path, .format = RECORDS_TSV};
+  source.columns[RECORD_LABEL].number = 1;
+  source.columns[RECORD_PAIR].number = source.columns[RECORD_TARGET].number = -1;
+  const dataset_options options = {.source_count = 1, .sources = &source, .classes = 2, .length = 128};
+  dataset *d = w ? dataset_load(&options, w, &classes, &f) : NULL;
+  for (int64_t i = 0; d && i < d->count; i++)
+    printf("%s%d", i ? "," : "[", (int)(d->starts[i + 1] - d->starts[i]));
+  bool good = d != NULL;
+  if (good)
+    puts("]");
+  else
+    fprintf(stderr, "%s\n", f.text);
+  dataset_free(d);
+  class_list_free(&classes);
+  wordpiece_free(w);
+  free(vocabulary);
+  free(path);
   failure_free(&f);
   return good;
 }

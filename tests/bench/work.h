@@ -1,8 +1,8 @@
-/* One thing to measure: a stage's whole step, or a model's forward pass, of bench.rt on random dense batches. */
+/* One thing to measure: a stage's whole step, or a model's forward pass, of bench.rt. */
 #ifndef BENCH_WORK_H
 #define BENCH_WORK_H
 
-#include "compiler/emit/target.h"
+#include "compiler/link/executable.h"
 #include <stdbool.h>
 
 typedef struct work {
@@ -17,9 +17,8 @@ typedef struct work {
 typedef struct bench_options {
   const char *models; /* the folder of the standard library */
   const char *file;
-  bool packed; /* the layout of ragged rows */
   int threads, runs;
-  contraction_code contractions;
+  compile_options compile;
 } bench_options;
 
 typedef struct measurement {
@@ -28,8 +27,16 @@ typedef struct measurement {
   int runs;
 } measurement;
 
-/* False after printing what is wrong. */
+/* False after printing what is wrong. On random batches. */
 bool measure_work(const work *w, const bench_options *options, measurement *result);
 bool measure_text(const bench_options *options, measurement *result); /* text.c */
+/* Prints the numbers of tokens of SST-2's training sentences, from RETORT_DATA, as a JSON list. */
+bool print_lengths(void); /* text.c */
+
+/* How often a run that takes so many seconds is repeated so that a clock can tell. */
+int bench_repeat(double once);
+
+/* `bench serve`: one work in this process, measured when a line on the standard input asks; an exit status. */
+int serve(int count, char **arguments); /* serve.c */
 
 #endif

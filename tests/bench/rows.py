@@ -1,0 +1,82 @@
+"""What `make bench-peers` measures: the rows, which sides they compare, what is to be reached."""
+from collections import namedtuple
+
+# A process: a stage or a model of bench.rt on batches of a kind (prepare.write_batches); threads None: as all.
+Side = namedtuple("Side", "kind stage model batch threads layout")
+# target: the ratio to reach; against: the peer in words; ours None: there is no such thing yet, and the note says so.
+Row = namedtuple("Row", "work variant target peer ours against tolerance note")
+# Sides of a group take turns, so many times.
+Group = namedtuple("Group", "name runs rows")
+
+PYTORCH, ONNX, ALONE = "PyTorch", "ONNX Runtime", "Retort, 1 thread"
+
+
+def pytorch(stage, batch):
+    return Side("pytorch", stage, None, batch, None, None)
+
+
+def onnx(model, batch):
+    return Side("onnx", None, model, batch, None, None)
+
+
+def step(stage, batch, layout="padded", threads=None):
+    return Side("retort", stage, None, batch, threads, layout)
+
+
+def infer(model, batch, layout="padded"):
+    return Side("retort", None, model, batch, None, layout)
+
+
+def row(work, variant, target, peer, ours, against, tolerance=2e-3, note=""):
+    return Row(work, variant, target, peer, ours, against, tolerance, note)
+
+
+def scaling(work, variant, stage, batch, layout="padded"):
+    return row(work, f"{variant}, 1 to 2 threads", 1.8, step(stage, batch, layout, 1), step(stage, batch, layout), ALONE)
+
+
+def missing(work, variant, target, against, note):
+    return row(work, variant, target, None, None, against, note=note)
+
+
+GROUPS = [
+    Group("pooled", 21, [
+        row("pooled", "32 x 128", 20, pytorch("pooled", "bag"), step("pooled", "bag"), PYTORCH),
+    ]),
+    Group("infer-tiny4", 21, [
+        row("infer-tiny4", "1 x 32", 1.3, onnx("tiny4", "1x32"), infer("tiny4", "1x32"), ONNX),
+        missing("infer-tiny4", "1 x 32, bf16", 2.2, ONNX, "not measured: there is no bf16 yet"),
+        row("infer-tiny4", "1 x 128", 1.1, onnx("tiny4", "1x128"), infer("tiny4", "1x128"), ONNX),
+        row("infer-tiny4", "1 x 128, packed", 1.1, onnx("tiny4", "1x128"), infer("tiny4", "1x128", "packed"), ONNX),
+        row("infer-tiny4", "32 x 128", 1.15, onnx("tiny4", "32x128"), infer("tiny4", "32x128"), ONNX),
+        row("infer-tiny4", "32 sentences, peer pads to 128", 5, onnx("tiny4", "32 sentences in 128"),
+            infer("tiny4", "32 sentences", "packed"), ONNX),
+        row("infer-tiny4", "32 sentences, peer pads to longest", 1.6, onnx("tiny4", "32 sentences"),
+            infer("tiny4", "32 sentences", "packed"), ONNX),
+    ]),
+    Group("infer-base", 11, [
+        row("infer-base", "1 x 128", 1.05, onnx("base", "1x128"), infer("base", "1x128"), ONNX),
+        missing("infer-base", "1 x 128, bf16", 1.9, ONNX, "not measured: there is no bf16 yet"),
+    ]),
+    Group("distill-small", 11, [
+        row("distill-small", "dense 64 x 64", 1.45, pytorch("distill", "64x64"), step("distill", "64x64"), PYTORCH),
+        row("distill-small", "ragged, peer pads to 64", 3.5, pytorch("distill", "64 sentences in 64"),
+            step("distill", "64 sentences", "packed"), PYTORCH),
+        scaling("distill-small", "dense", "distill", "64x64"),
+        scaling("distill-small", "ragged", "distill", "64 sentences", "packed"),
+    ]),
+    Group("distill-base", 10, [
+        row("distill-base", "dense 32 x 128", 1.2, pytorch("imitate", "32x128"), step("imitate", "32x128"), PYTORCH),
+        row("distill-base", "ragged, peer pads to 128", 5, pytorch("imitate", "32 sentences in 128"),
+            step("imitate", "32 sentences", "packed"), PYTORCH),
+        missing("distill-base", "ragged, teacher in bf16", 8, PYTORCH, "not measured: there is no bf16 yet"),
+        missing("predict-base", "ragged, from the cache of teacher outputs", 25, PYTORCH,
+                "not measured: there is no cache of teacher outputs yet"),
+        scaling("distill-base", "dense", "imitate", "32x128"),
+        scaling("distill-base", "ragged", "imitate", "32 sentences", "packed"),
+    ]),
+    Group("distill-base, sorted", 10, [
+        row("distill-base", "ragged, peer sorts and pads to longest", 1.3, pytorch("imitate", "128 sentences by length"),
+            step("imitate", "128 sentences by length", "packed"), PYTORCH),
+    ]),
+]
