@@ -125,6 +125,18 @@ bench: packages
 	@$(MAKE) -s -j2 all $(BENCH)
 	$(BENCH) $(BUILD)/bench.json
 
+# Beside PyTorch and ONNX Runtime, which it installs: build/bench-peers.json and a chart of it. `bench-peers-table` puts what
+# was measured into the README.
+bench-peers: packages
+	@tests/bench/install_peers $(BUILD)
+	@$(MAKE) -s -j2 all $(BENCH)
+	/usr/bin/python3 tests/bench/peers.py $(BUILD)
+	/usr/bin/python3 tests/bench/peers_page.py chart $(BUILD)/bench-peers.json $(BUILD)/bench-peers.svg
+
+bench-peers-table:
+	python3 tests/bench/peers_page.py chart $(BUILD)/bench-peers.json tests/bench/peers.svg
+	python3 tests/bench/peers_page.py table $(BUILD)/bench-peers.json README.md
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/retort/models
 	install -m 755 $(BUILD)/retort $(DESTDIR)$(PREFIX)/bin/retort
@@ -157,6 +169,6 @@ check-format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all libs deploy test-matrix matrix-program fuzz fuzz-programs unit unit-programs reference-program packages demo test bench install check-sanitize format check-format clean
+.PHONY: all libs deploy test-matrix matrix-program fuzz fuzz-programs unit unit-programs reference-program packages demo test bench bench-peers bench-peers-table install check-sanitize format check-format clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

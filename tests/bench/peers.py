@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 
+import outputs
 import prepare
 import rows
 
@@ -42,20 +43,6 @@ class Side:
     def close(self):
         self.process.stdin.close()
         self.process.wait()
-
-
-def compare(row, peer, ours, tolerance):
-    """Steps of batches of named numbers; what the peer names, Retort must have."""
-    worst = 0
-    for theirs, mine in zip(peer, ours):
-        for a, b in zip(theirs, mine):
-            for name, numbers in a.items():
-                scale = max(abs(x) for x in numbers)
-                difference = max(abs(x - y) for x, y in zip(numbers, b[name])) / scale if len(numbers) == len(b[name]) else float("inf")
-                worst = max(worst, difference if difference == difference else float("inf"))
-    if worst > tolerance:
-        sys.exit(f"{row['work']}, {row['variant']}: outputs differ by {worst:.2g} of the largest, more than {tolerance:g}")
-    return worst
 
 
 class Bench:
@@ -94,20 +81,32 @@ class Bench:
 
     def choose_library(self):
         """Both sides run with the OpenBLAS kernels that PyTorch is faster with: those of OPENBLAS_CORETYPE, or the library's choice."""
-        said = {}
-        named = self.environment.get("OPENBLAS_CORETYPE")
+        sides, said = {}, {}
+        named = os.environ.get("OPENBLAS_CORETYPE")
         for choice in [named, None] if named else [None]:
-            environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
-            environment.update({"OPENBLAS_CORETYPE": choice} if choice else {})
-            side = Side(self.command(rows.pytorch("distill", "64x64")), environment)
-            self.take_turns([side], 5)
-            said[choice or "the library's choice"] = {"ms": statistics.median(side.times), "kernels": side.ask("library")["kernels"],
-                                                      "environment": environment}
+            self.environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
+            self.environment.update({"OPENBLAS_CORETYPE": choice} if choice else {})
+            sides[choice] = self.start(rows.pytorch("distill", "64x64"))
+        self.take_turns(list(sides.values()), 5)
+        for choice, side in sides.items():
+            said[choice or "the library's choice"] = {"pytorch_distill_small_ms": statistics.median(side.times), **side.ask("library")}
             side.close()
-        best = min(said, key=lambda choice: said[choice]["ms"])
-        self.environment = said[best]["environment"]
-        return {"used": best, "pytorch_distill_small_ms": {choice: one["ms"] for choice, one in said.items()},
-                "kernels": {choice: one["kernels"] for choice, one in said.items()}}
+        best = min(said, key=lambda choice: said[choice]["pytorch_distill_small_ms"])
+        self.environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
+        self.environment.update({"OPENBLAS_CORETYPE": best} if best == named else {})
+        return {"used": best, "choices": said, "kernels": said[best]["kernels"], "torch": said[best]["version"]}
+
+    def profile(self):
+        """Of the dense distillation step: how near its contractions are to the rate measured beside them, and the rest's share."""
+        command = [f"{self.build}/retort", "bench", "--of", "imitate", "--rows", "32", "--length", "128", "--json", "--models", "models",
+                   "--threads", str(self.options.threads), "--runs", str(min(self.options.runs or 3, 3)), "tests/bench/bench.rt"]
+        said = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=self.environment).stdout)
+        contractions = [kernel for kernel in said["kernels"] if "matmul" in kernel["what"]]
+        seconds = sum(kernel["ms"] for kernel in contractions) / 1e3
+        return {"step_ms": said["step_ms"], "kernels_ms": said["kernels_ms"], "sum_of_step": said["kernels_ms"] / said["step_ms"],
+                "contractions_of_rate": sum(kernel["flops"] for kernel in contractions) / seconds / said["flops_per_second"],
+                "rest_of_step": 1 - seconds * 1e3 / said["kernels_ms"], "flops_per_second": said["flops_per_second"],
+                "bytes_per_second": said["bytes_per_second"]}
 
     def group(self, group):
         """The rows of a group with their measurements."""
@@ -118,7 +117,9 @@ class Bench:
         differences = {}
         for row in group.rows:
             if row.peer and row.peer in steps and row.peer.kind != "retort":
-                differences[row] = compare(row._asdict(), steps[row.peer], steps[row.ours], row.tolerance)
+                differences[row] = outputs.difference(steps[row.peer], steps[row.ours])
+                if not differences[row] <= row.tolerance:
+                    sys.exit(f"{row.work}, {row.variant}: outputs differ by {differences[row]:.2g} of the largest, more than {row.tolerance:g}")
         self.take_turns(list(sides.values()), self.options.runs or group.runs)
         memory = {side: running.ask("memory") for side, running in sides.items()}
         floors = {side: running.ask("floor") for side, running in sides.items() if side.kind == "retort"}
@@ -158,13 +159,15 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=0, help="instead of each group's own number")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", default="", help="groups whose name has this in it")
+    parser.add_argument("--only", default="", help="groups whose name has this in it (or profile)")
     parser.add_argument("build")
     options = parser.parse_args()
     begin = time.time()
     bench = Bench(options)
     library = bench.choose_library()
     print("OpenBLAS:", json.dumps(library), flush=True)
+    with open(f"{options.build}/node_modules/onnxruntime-node/package.json") as file:
+        versions = f"PyTorch {library['torch'].split('a')[0]}, ONNX Runtime {json.load(file)['version']}"
     results = []
     for group in rows.GROUPS:
         if options.only in group.name:
@@ -172,7 +175,11 @@ def main():
                 show(row)
                 results.append(row)
     all_ = {"cpu": cpu_name(), "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"), "threads": options.threads,
-            "seconds": time.time() - begin, "lengths": bench.lengths_from, "openblas": library, "rows": results}
+            "lengths": bench.lengths_from, "peers": versions, "openblas": library, "rows": results}
+    if options.only in "profile":
+        all_["profile"] = bench.profile()
+        print("distill-base, dense, by kernels:", json.dumps(all_["profile"]), flush=True)
+    all_["seconds"] = time.time() - begin
     with open(f"{options.build}/bench-peers.json", "w") as file:
         json.dump(all_, file, indent=1)
     print(f"{options.build}/bench-peers.json: {len(results)} rows in {time.time() - begin:.0f} seconds")

@@ -6,7 +6,7 @@ Commands are lines, answers JSON objects on a line; a call is one step on each o
   step     a call, with means over real tokens   {"outputs": [{"loss": [number]} a batch]}
   time     calls for 20 ms or more               {"ms": of a batch}
   memory                                         {"peak_mib"}
-  library        OpenBLAS's kernels              {"kernels": NAME}"""
+  library        OpenBLAS's kernels              {"kernels": NAME, "version": torch's}"""
 import ctypes
 import json
 import sys
@@ -75,7 +75,7 @@ class Peer:
         if command == "memory":
             return {"peak_mib": max(self.loading, status_mib("VmHWM"))}
         if command == "library":
-            return {"kernels": kernels()}
+            return {"kernels": kernels(), "version": torch.__version__}
         if not self.repeat:
             begin = time.perf_counter()
             self.call()
