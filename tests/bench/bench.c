@@ -22,6 +22,7 @@ static const work works[] = {
     {.name = "infer-base-1x128", .model = "base", .rows = 1, .length = 128},
     {.name = "compile-distill-small", .stage = "distill", .rows = 64, .length = 64, .compile = true},
     {.name = "read-sst2", .text = true},
+    {.name = "loader-share", .stage = "distill", .rows = 64, .length = 64, .ragged = true, .loader = true},
 };
 
 /* Runs the work in a child; false when it fails. */
@@ -97,7 +98,7 @@ int main(int count, char **arguments) {
     measurement m = {0};
     if (only && strcmp(only, works[i].name) != 0)
       continue;
-    if (works[i].text && !getenv("RETORT_DATA")) {
+    if ((works[i].text || works[i].loader) && !getenv("RETORT_DATA")) {
       printf("%-24s skipped: RETORT_DATA is not set\n", works[i].name);
       continue;
     }
@@ -106,7 +107,7 @@ int main(int count, char **arguments) {
       good = false;
       continue;
     }
-    const char *unit = works[i].text ? "MB/s" : works[i].compile ? "s" : "ms";
+    const char *unit = works[i].text ? "MB/s" : works[i].loader ? "%" : works[i].compile ? "s" : "ms";
     printf("%-24s %9.3f %-4s  %7.1f MiB  (median of %d)\n", works[i].name, m.median, unit, m.peak_mib, m.runs);
     fflush(stdout);
     json_array_append_new(results, json_pack("{s:s,s:s,s:f,s:i,s:f}", "name", works[i].name, "unit", unit, "value",

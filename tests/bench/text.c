@@ -1,6 +1,6 @@
 /* Reading a labelled set: bytes to token ids, on one core. The text is RETORT_DATA's sst2/train.tsv, repeated. */
-#include "runtime/data/dataset.h"
-#include "tests/bench/work.h"
+#include "runtime/data/batch.h"
+#include "tests/bench/bound.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,19 +39,48 @@ static int compare(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static bool measure(const char *path, const wordpiece *w, double megabytes, int runs, measurement *result, failure *f) {
+/* A set with labels as SST-2 has them; NULL after a failure. */
+static dataset *load(const char *path, const wordpiece *w, int length, failure *f) {
   record_source source = {.path = path, .format = RECORDS_TSV};
   source.columns[RECORD_LABEL].number = 1;
   source.columns[RECORD_PAIR].number = source.columns[RECORD_TARGET].number = -1;
-  const dataset_options options = {.source_count = 1, .sources = &source, .classes = 2, .length = 64};
+  const dataset_options options = {.source_count = 1, .sources = &source, .classes = 2, .length = length};
+  class_list classes = {0};
+  dataset *d = w ? dataset_load(&options, w, &classes, f) : NULL;
+  class_list_free(&classes);
+  return d;
+}
+
+static wordpiece *load_vocabulary(failure *f) {
+  const char *data = getenv("RETORT_DATA");
+  char *path = memory_print("%s/bert-uncased/vocab.txt", data ? data : "");
+  wordpiece *w = wordpiece_load(path, true, f);
+  free(path);
+  return w;
+}
+
+/* SST-2's training sentences; NULL after printing what is wrong. */
+static dataset *load_sst2(int length) {
+  const char *data = getenv("RETORT_DATA");
+  failure f = {0};
+  char *path = memory_print("%s/sst2/train.tsv", data ? data : "");
+  wordpiece *w = load_vocabulary(&f);
+  dataset *d = load(path, w, length, &f);
+  if (!d)
+    fprintf(stderr, "%s\n", f.text);
+  wordpiece_free(w);
+  free(path);
+  failure_free(&f);
+  return d;
+}
+
+static bool measure(const char *path, const wordpiece *w, double megabytes, int runs, measurement *result, failure *f) {
   double *rates = memory_allocate((size_t)runs, sizeof *rates);
   for (int i = 0; i < runs && !f->text; i++) {
-    class_list classes = {0};
     double began = now();
-    dataset *d = dataset_load(&options, w, &classes, f);
+    dataset *d = load(path, w, 64, f);
     rates[i] = megabytes / (now() - began);
     dataset_free(d);
-    class_list_free(&classes);
   }
   qsort(rates, (size_t)runs, sizeof *rates, compare);
   result->median = rates[runs / 2];
@@ -65,45 +94,47 @@ bool measure_text(const bench_options *options, measurement *result) {
   failure f = {0};
   char *from = memory_print("%s/sst2/train.tsv", data ? data : ""),
        *to = memory_print("/tmp/retort-bench-%d", getpid());
-  char *vocabulary = memory_print("%s/bert-uncased/vocab.txt", data ? data : "");
-  wordpiece *w = wordpiece_load(vocabulary, true, &f);
+  wordpiece *w = load_vocabulary(&f);
   double size = w ? write_repeated(from, to, &f) : 0;
   bool good = size > 0 && measure(to, w, size / 1e6, options->runs, result, &f);
   if (f.text)
     fprintf(stderr, "%s\n", f.text);
   unlink(to);
   wordpiece_free(w);
-  free(vocabulary);
   free(from);
   free(to);
   failure_free(&f);
   return good;
 }
 
+bool measure_loader(const work *w, const bench_options *options, double *milliseconds) {
+  dataset *d = load_sst2(w->length);
+  if (!d)
+    return false;
+  batcher *b = batcher_create(d, w->rows, 0, true, 1);
+  double *times = memory_allocate((size_t)options->runs, sizeof *times);
+  int64_t step = 0, count = batcher_per_epoch(b);
+  for (int i = 0; i < options->runs; i++) {
+    double began = bench_seconds();
+    for (int64_t k = 0; k < count; k++)
+      batcher_fill(b, step++);
+    times[i] = (bench_seconds() - began) / (double)count * 1e3;
+  }
+  qsort(times, (size_t)options->runs, sizeof *times, compare);
+  *milliseconds = times[options->runs / 2];
+  free(times);
+  batcher_free(b);
+  dataset_free(d);
+  return true;
+}
+
 bool print_lengths(void) {
-  const char *data = getenv("RETORT_DATA");
-  failure f = {0};
-  char *path = memory_print("%s/sst2/train.tsv", data ? data : "");
-  char *vocabulary = memory_print("%s/bert-uncased/vocab.txt", data ? data : "");
-  wordpiece *w = wordpiece_load(vocabulary, true, &f);
-  class_list classes = {0};
-  record_source source = {.path = path, .format = RECORDS_TSV};
-  source.columns[RECORD_LABEL].number = 1;
-  source.columns[RECORD_PAIR].number = source.columns[RECORD_TARGET].number = -1;
-  const dataset_options options = {.source_count = 1, .sources = &source, .classes = 2, .length = 128};
-  dataset *d = w ? dataset_load(&options, w, &classes, &f) : NULL;
+  dataset *d = load_sst2(128);
   for (int64_t i = 0; d && i < d->count; i++)
     printf("%s%d", i ? "," : "[", (int)(d->starts[i + 1] - d->starts[i]));
-  bool good = d != NULL;
-  if (good)
+  if (d)
     puts("]");
-  else
-    fprintf(stderr, "%s\n", f.text);
+  bool good = d != NULL;
   dataset_free(d);
-  class_list_free(&classes);
-  wordpiece_free(w);
-  free(vocabulary);
-  free(path);
-  failure_free(&f);
   return good;
 }

@@ -52,8 +52,19 @@ static bool measure_compile(const work *w, const bench_options *options, measure
   return e != NULL;
 }
 
+/* Of a step's time and that of making its batch. */
+static bool measure_loader_share(const work *w, const bench_options *options, measurement *result) {
+  double making;
+  if (!measure_loader(w, options, &making) || !measure_runs(w, options, result))
+    return false;
+  result->median = 100 * making / (making + result->median);
+  return true;
+}
+
 bool measure_work(const work *w, const bench_options *options, measurement *result) {
   if (w->text)
     return measure_text(options, result);
+  if (w->loader)
+    return measure_loader_share(w, options, result);
   return w->compile ? measure_compile(w, options, result) : measure_runs(w, options, result);
 }

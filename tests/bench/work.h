@@ -12,6 +12,7 @@ typedef struct work {
   bool ragged;               /* lengths as SST-2 has them, up to `length` */
   bool compile;              /* measure the way from source to running code instead, in seconds */
   bool text;                 /* measure the reading of a set instead, in MB/s; needs RETORT_DATA */
+  bool loader;               /* the share of making batches in an epoch, in %; needs RETORT_DATA */
 } work;
 
 typedef struct bench_options {
@@ -22,7 +23,7 @@ typedef struct bench_options {
 } bench_options;
 
 typedef struct measurement {
-  double median; /* ms a run; of compile: s; of text: MB/s */
+  double median; /* ms a run; of compile: s; of text: MB/s; of loader: % */
   double peak_mib;
   int runs;
 } measurement;
@@ -30,6 +31,8 @@ typedef struct measurement {
 /* False after printing what is wrong. On random batches. */
 bool measure_work(const work *w, const bench_options *options, measurement *result);
 bool measure_text(const bench_options *options, measurement *result); /* text.c */
+/* What making a batch of SST-2 takes, a median over epochs. */
+bool measure_loader(const work *w, const bench_options *options, double *milliseconds); /* text.c */
 /* Prints the numbers of tokens of SST-2's training sentences, from RETORT_DATA, as a JSON list. */
 bool print_lengths(void); /* text.c */
 
