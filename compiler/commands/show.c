@@ -18,6 +18,7 @@ static const struct stage_row {
         {"losses", show_losses, "each stage's losses: formula, reduction, temperature, mask, weight"},
         {"graph", show_graph, "the tensor graph of a stage's losses, or of a model's function"},
         {"grad", show_grad, "the same with gradients and updates, before all passes"},
+        {"teacher", show_teacher, "what is computed once for each row and kept, and the step that reads it"},
         {.name = NULL},
 },
   behind_passes[] = {

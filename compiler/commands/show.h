@@ -24,6 +24,8 @@ show_stage show_tokens, show_ast; /* show_source.c */
 show_stage show_typed, show_losses, show_graph, show_grad;
 /* A pass by its name, with those before it on a program, alone on a graph's text (show_graph.c). */
 show_stage show_pass;
+/* The teacher's graph and the step that reads what it gives (show_teacher.c). */
+show_stage show_teacher;
 show_stage show_fuse, show_schedule;
 show_stage show_kernels, show_memory, show_llvm, show_optimized, show_asm; /* show_code.c */
 

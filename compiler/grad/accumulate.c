@@ -1,4 +1,5 @@
 #include "compiler/grad/accumulate.h"
+#include "compiler/graph/rows.h"
 
 #include <string.h>
 
@@ -22,21 +23,8 @@ typedef struct cutting {
 
 /* ---- kinds ---- */
 
-/* The axis of the rows; -1: none, -2: several. */
 static int row_axis(const cutting *c, const node *n) {
-  int found = -1;
-  for (int i = 0; i < n->shape.rank; i++)
-    if (n->shape.dims[i] == c->rows)
-      found = found == -1 ? i : -2;
-  return found;
-}
-
-static bool over_rows(const cutting *c, const node *n) {
-  int axis = row_axis(c, n->operands[0]);
-  for (int i = 0; i < n->attributes.axes.count; i++)
-    if (n->attributes.axes.axis[i] == axis)
-      return true;
-  return false;
+  return rows_axis(n, c->rows);
 }
 
 static kind kind_of(const cutting *c, const node *n) {
@@ -77,9 +65,7 @@ static kind of_sums(const cutting *c, const node *n) {
   }
 }
 
-static kind of_reduction(const cutting *c, const node *n) {
-  if (!over_rows(c, n))
-    return KIND_ROW;
+static kind of_sum_over_rows(const cutting *c, const node *n) {
   if (n->op != OP_reduce_sum)
     return KIND_MIXED;
   bool known = c->of_data[n->operands[0]->id]; /* and can be kept: its sizes are numbers */
@@ -88,50 +74,11 @@ static kind of_reduction(const cutting *c, const node *n) {
   return known ? KIND_TOTAL : KIND_SUM;
 }
 
-/* Rows stay rows where what stands before their axis keeps its sizes. */
-static kind of_reshape(const cutting *c, const node *n) {
-  int axis = row_axis(c, n);
-  if (axis < 0 || axis != row_axis(c, n->operands[0]))
-    return KIND_MIXED;
-  for (int i = 0; i < axis; i++)
-    if (n->shape.dims[i] != n->operands[0]->shape.dims[i])
-      return KIND_MIXED;
-  return KIND_ROW;
-}
-
-/* The same axis, with nothing cut from it or added to it. */
-static kind of_movement(const cutting *c, const node *n) {
-  int axis = row_axis(c, n), from = row_axis(c, n->operands[0]);
-  if (n->op == OP_permute || n->op == OP_expand)
-    return KIND_ROW;
-  if (n->op == OP_reshape)
-    return of_reshape(c, n);
+static bool stays_apart(const cutting *c, const node *n) {
+  bool *by_row = arena_array(c->graph->arena, bool, n->operand_count);
   for (int i = 0; i < n->operand_count; i++)
-    if (row_axis(c, n->operands[i]) != axis)
-      return KIND_MIXED;
-  if (n->op == OP_concat)
-    return n->attributes.axes.axis[0] != axis ? KIND_ROW : KIND_MIXED;
-  return axis == from ? KIND_ROW : KIND_MIXED;
-}
-
-/* Rows of one side as they are; or of both, as the axis of equal products. */
-static kind of_matmul(const cutting *c, const node *n) {
-  const node *x = n->operands[0], *y = n->operands[1];
-  bool x_rows = kind_of(c, x) == KIND_ROW, y_rows = kind_of(c, y) == KIND_ROW;
-  int x_axis = row_axis(c, x), y_axis = row_axis(c, y);
-  if ((x_rows && x_axis == x->shape.rank - 1) || (y_rows && y_axis == y->shape.rank - 2))
-    return KIND_MIXED;
-  if (x_rows && y_rows)
-    return x_axis == y_axis && x->shape.rank == y->shape.rank && x_axis < x->shape.rank - 2 ? KIND_ROW : KIND_MIXED;
-  return KIND_ROW;
-}
-
-/* Whether pointwise operands agree about where the rows are. */
-static bool same_axis(const cutting *c, const node *n) {
-  for (int i = 0; i < n->operand_count; i++)
-    if (n->operands[i]->shape.rank > 0 && row_axis(c, n->operands[i]) != row_axis(c, n))
-      return false;
-  return true;
+    by_row[i] = kind_of(c, n->operands[i]) == KIND_ROW;
+  return rows_apart(n, c->rows, by_row);
 }
 
 static kind of_leaf(const cutting *c, const node *n) {
@@ -158,23 +105,9 @@ static kind find_kind(const cutting *c, const node *n) {
     return of_leaf(c, n);
   if (all_are(c, n, KIND_FREE)) /* a value for all may be spread over the rows */
     return row_axis(c, n) < 0 ? KIND_FREE : n->op == OP_expand ? KIND_ROW : KIND_MIXED;
-  switch (class) {
-  case CLASS_POINTWISE:
-    return same_axis(c, n) ? KIND_ROW : KIND_MIXED;
-  case CLASS_REDUCTION:
-    return of_reduction(c, n);
-  case CLASS_MOVEMENT:
-    return of_movement(c, n);
-  case CLASS_CONTRACTION:
-    return of_matmul(c, n);
-  case CLASS_GATHER: /* rows look up in a table that is no row's */
-    return kind_of(c, n->operands[0]) == KIND_FREE ? KIND_ROW : KIND_MIXED;
-  case CLASS_SCATTER:
-  case CLASS_RANDOM:
-  case CLASS_LEAF:
-    return KIND_MIXED;
-  }
-  return KIND_MIXED;
+  if (class == CLASS_REDUCTION && rows_reduced(n, c->rows))
+    return of_sum_over_rows(c, n);
+  return stays_apart(c, n) ? KIND_ROW : KIND_MIXED;
 }
 
 static bool is_of_data(const cutting *c, const node *n) {
