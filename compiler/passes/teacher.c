@@ -44,6 +44,76 @@ static void find_members(cutting *c, const int64_t *bindings) {
   }
 }
 
+/* ---- softmax ---- */
+
+/* The padding of ragged rows gets a harmless operand by `where`; and what was reduced is repeated. */
+static const node *inner(const node *n) {
+  while (n->op == OP_expand || n->op == OP_stop_gradient || n->op == OP_where)
+    n = n->operands[n->op == OP_where ? 1 : 0];
+  return n;
+}
+
+static bool is_along_last(const node *n, op reduction) {
+  return n->op == reduction && n->attributes.axes.count == 1 && n->attributes.axes.axis[0] == n->shape.rank - 1;
+}
+
+/* x of x - max(x); NULL: n is something else. */
+static const node *below_maximum(const node *n) {
+  const node *x = inner(n);
+  if (x->op != OP_sub)
+    return NULL;
+  const node *largest = inner(x->operands[1]);
+  return is_along_last(largest, OP_reduce_max) && inner(largest->operands[0]) == inner(x->operands[0]) ? x->operands[0]
+                                                                                                       : NULL;
+}
+
+/* The logits that n is the softmax of, or its logarithm, before they are divided by a temperature; NULL: it is none. */
+static const node *logits_of(const node *n) {
+  if (n->op != OP_div && n->op != OP_sub)
+    return NULL;
+  const node *above = inner(n->operands[0]), *sum = inner(n->operands[1]);
+  if (n->op == OP_sub && sum->op != OP_log)
+    return NULL;
+  sum = n->op == OP_sub ? inner(sum->operands[0]) : sum;
+  const node *e = is_along_last(sum, OP_reduce_sum) ? inner(sum->operands[0]) : NULL;
+  if (!e || e->op != OP_exp || above != (n->op == OP_sub ? inner(e->operands[0]) : e))
+    return NULL;
+  const node *x = below_maximum(e->operands[0]);
+  while (x && (x->op == OP_div || x->op == OP_mul) && x->operands[1]->op == OP_constant)
+    x = x->operands[0];
+  return x;
+}
+
+/* Whether `reader` hands n on as it is, but for a factor that all its last axis shares. */
+static bool scales(const node *reader, const node *n) {
+  if (reader->op == OP_where)
+    return reader->operands[1] == n && reader->operands[2]->op == OP_constant;
+  if ((reader->op != OP_mul && reader->op != OP_div) || (reader->op == OP_div && reader->operands[0] != n))
+    return false;
+  const node *other = reader->operands[reader->operands[0] == n ? 1 : 0];
+  return other != n && other->shape.rank == 0;
+}
+
+static bool softmax_of(const node *reader, const node *n) {
+  bool maximum = is_along_last(reader, OP_reduce_max);
+  return maximum || (reader->op == OP_sub && reader->operands[0] == n && below_maximum(reader));
+}
+
+bool teacher_through_softmax(const graph *step, const node *n) {
+  bool read = false;
+  for (int id = n->id + 1; id < step->node_count; id++) {
+    const node *reader = step->nodes[id];
+    for (int i = 0; i < reader->operand_count; i++) {
+      if (reader->operands[i] != n)
+        continue;
+      read = true;
+      if (!softmax_of(reader, n) && !(scales(reader, n) && teacher_through_softmax(step, reader)))
+        return false;
+    }
+  }
+  return read;
+}
+
 /* ---- the network: of node `id`, 2 + 2 id is where it is computed, 3 + 2 id what of it is read ---- */
 
 static int64_t keeping_cost(const cutting *c, int id, const int64_t *bindings) {
@@ -82,6 +152,30 @@ static void choose(cutting *c, const int64_t *bindings) {
     c->behind[id] = !c->member[id] || behind[2 + 2 * id];
 }
 
+/* A softmax is computed by the step from the logits, which are as large: what is kept then serves every temperature. */
+static void unwrap(cutting *c, const node *softmax) {
+  const graph *g = c->from;
+  const node *logits = logits_of(softmax);
+  if (!logits || !shape_equal(logits->shape, softmax->shape) || !c->of.can_be_kept[logits->id])
+    return;
+  bool *between = arena_array(g->arena, bool, g->node_count + 1);
+  between[softmax->id] = true;
+  for (int id = softmax->id; id > logits->id; id--)
+    for (int i = 0; i < g->nodes[id]->operand_count && between[id]; i++) {
+      const node *x = g->nodes[id]->operands[i];
+      between[x->id] = between[x->id] || (c->member[x->id] && x != logits);
+    }
+  for (int id = 0; id < g->node_count; id++) {
+    for (int i = 0; i < g->nodes[id]->operand_count; i++)
+      if (between[g->nodes[id]->operands[i]->id] && !between[id] && c->needed[id] && !c->behind[id])
+        return; /* the teacher itself reads it */
+    if (between[id] && id < logits->id)
+      return; /* more than the logits is in it */
+  }
+  for (int id = 0; id < g->node_count; id++)
+    c->behind[id] = c->behind[id] || between[id];
+}
+
 static void mark_cut(cutting *c, const node *value) {
   if (c->behind[value->id] || c->cut[value->id])
     return;
@@ -90,6 +184,9 @@ static void mark_cut(cutting *c, const node *value) {
 
 static void find_cut(cutting *c) {
   const graph *g = c->from;
+  for (int id = g->node_count - 1; id >= 0; id--)
+    if (!c->behind[id])
+      unwrap(c, g->nodes[id]);
   for (int id = 0; id < g->node_count; id++)
     for (int i = 0; i < g->nodes[id]->operand_count && c->needed[id] && c->behind[id]; i++)
       mark_cut(c, g->nodes[id]->operands[i]);
@@ -195,45 +292,4 @@ teacher_cut teacher_cut_find(const graph *joint, int64_t length) {
   result.teacher = teacher_graph(&c);
   result.step = step_graph(&c);
   return result;
-}
-
-/* ---- softmax ---- */
-
-/* n, or n times or over a number that is the same for all its last axis, … */
-static bool scales(const node *reader, const node *n) {
-  if ((reader->op != OP_mul && reader->op != OP_div) || (reader->op == OP_div && reader->operands[0] != n))
-    return false;
-  const node *other = reader->operands[reader->operands[0] == n ? 1 : 0];
-  return other != n && other->shape.rank == 0;
-}
-
-/* … or its maximum along the last axis, or that taken from it. */
-static bool is_maximum(const node *reader, const node *n) {
-  return reader->op == OP_reduce_max && reader->operands[0] == n && reader->attributes.axes.count == 1 &&
-         reader->attributes.axes.axis[0] == n->shape.rank - 1;
-}
-
-static bool takes_maximum(const node *reader, const node *n) {
-  if (reader->op != OP_sub || reader->operands[0] != n)
-    return false;
-  const node *x = reader->operands[1];
-  while (x->op == OP_expand || x->op == OP_stop_gradient)
-    x = x->operands[0];
-  return is_maximum(x, n);
-}
-
-bool teacher_through_softmax(const graph *step, const node *n) {
-  bool read = false;
-  for (int id = n->id + 1; id < step->node_count; id++) {
-    const node *reader = step->nodes[id];
-    for (int i = 0; i < reader->operand_count; i++) {
-      if (reader->operands[i] != n)
-        continue;
-      read = true;
-      if (!is_maximum(reader, n) && !takes_maximum(reader, n) &&
-          !(scales(reader, n) && teacher_through_softmax(step, reader)))
-        return false;
-    }
-  }
-  return read;
 }

@@ -214,7 +214,8 @@ teacher_values teacher_values_find(const graph *g) {
     result.weighs[id] = n->op == OP_input && n->attributes.input.kind == INPUT_WEIGHT;
     for (int i = 0; i < n->operand_count; i++)
       result.weighs[id] = result.weighs[id] || result.weighs[n->operands[i]->id];
-    result.can_be_kept[id] = rows == ROWS_APART && result.weighs[id] && rows_axis(n, f.rows) == 0 && zeros_will_do(&f, n);
+    result.can_be_kept[id] =
+        rows == ROWS_APART && result.weighs[id] && rows_axis(n, f.rows) == 0 && zeros_will_do(&f, n);
   }
   return result;
 }
