@@ -1,5 +1,6 @@
 #include "runtime/data/safetensors.h"
 #include "runtime/data/file.h"
+#include "runtime/data/half.h"
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -244,15 +245,6 @@ static float float_from_bits(uint32_t bits) {
   return f;
 }
 
-static float float_from_half(uint16_t half) {
-  uint32_t sign = (uint32_t)(half >> 15) << 31, exponent = half >> 10 & 31, fraction = half & 1023;
-  if (exponent == 31)
-    return float_from_bits(sign | 0xffu << 23 | fraction << 13);
-  if (exponent == 0) /* subnormal: fraction x 2^-24 is exact in a float */
-    return float_from_bits(sign) + (sign ? -1.0f : 1.0f) * (float)fraction * 0x1p-24f;
-  return float_from_bits(sign | (exponent + 112) << 23 | fraction << 13);
-}
-
 bool safetensor_read_floats(const safetensor *t, float *to) {
   int64_t count = safetensor_count(t);
   const unsigned char *from = t->data;
@@ -269,7 +261,7 @@ bool safetensor_read_floats(const safetensor *t, float *to) {
   } else if (t->dtype == SAFETENSORS_F16 || t->dtype == SAFETENSORS_BF16) {
     for (int64_t i = 0; i < count; i++) {
       memcpy(&half, from + i * 2, 2);
-      to[i] = t->dtype == SAFETENSORS_F16 ? float_from_half(half) : float_from_bits((uint32_t)half << 16);
+      to[i] = t->dtype == SAFETENSORS_F16 ? half_read(half) : float_from_bits((uint32_t)half << 16);
     }
   } else {
     return false;
