@@ -26,7 +26,7 @@ static void note_number(json_t *identity, const char *kind, uint64_t number) {
   note_text(identity, kind, NULL, value);
 }
 
-static uint64_t hash_data(const dataset *d) {
+uint64_t run_hash_data(const dataset *d) {
   uint64_t hash = XXH3_64bits(d->starts, (size_t)(d->count + 1) * sizeof *d->starts);
   size_t tokens = (size_t)d->starts[d->count];
   hash = XXH3_64bits_withSeed(d->ids, tokens * sizeof *d->ids, hash);
@@ -60,12 +60,16 @@ static uint64_t hash_stage(const run_state *r, int index) {
   return hash;
 }
 
-static void note_code(const run_state *r, json_t *identity) {
+const char *run_processor(const run_state *r) {
+  const compile_options *how = &r->options->compile;
   const char *error = NULL;
-  target *t = r->options->compile.interpret ? NULL : target_create(r->arena, r->options->compile.cpu, &error);
-  note_text(identity, "processor", NULL, t ? target_describe(t) : "the interpreter");
-  if (t)
-    target_destroy(t);
+  target *t = how->interpret ? NULL : target_create(r->arena, how->cpu, &error);
+  if (!t)
+    return "the interpreter";
+  target_set_contractions(t, how->contractions);
+  const char *described = target_describe(t);
+  target_destroy(t);
+  return described;
 }
 
 static json_t *identify(const run_state *r) {
@@ -74,10 +78,11 @@ static json_t *identify(const run_state *r) {
   note_text(identity, "experiment", NULL, program_name(r->program));
   note_number(identity, "--seed", r->options->seed);
   note_number(identity, "--threads", (uint64_t)r->options->threads);
-  note_code(r, identity);
+  note_text(identity, "processor", NULL, run_processor(r));
+  note_text(identity, "form of teacher outputs", NULL, run_teacher_form(r));
   for (int i = 0; i < program_data_count(r->program); i++)
     if (r->data[i])
-      note_hash(identity, "rows of data", program_data_at(r->program, i)->name, hash_data(r->data[i]));
+      note_hash(identity, "rows of data", program_data_at(r->program, i)->name, run_hash_data(r->data[i]));
   for (int i = 0; i < program_model_count(r->program); i++)
     note_hash(identity, "first weights of model", program_model_at(r->program, i)->name, hash_weights(r->models[i]));
   for (int i = 0; i < program_stage_count(r->program); i++)

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DEFAULT_CHECKPOINT_MINUTES = 5 };
+enum { DEFAULT_CHECKPOINT_MINUTES = 5, TOP_MAX = 1 << 20 };
+static const int64_t default_cache_limit = INT64_C(4) << 30;
 
 bool parse_whole(const char *word, int64_t least, int64_t most, int64_t *value) {
   char *end;
@@ -40,9 +41,47 @@ static bool parse_checkpoints(run_options *o, const char *steps, const char *min
   return true;
 }
 
+bool parse_size(const char *word, int64_t *bytes) {
+  static const char units[] = "KMGT";
+  char *end;
+  errno = 0;
+  double number = strtod(word, &end), unit = 1;
+  const char *found = *end ? strchr(units, *end & ~32) : NULL;
+  if (end == word || errno || !(number >= 0))
+    return false;
+  for (const char *u = units; found && u <= found; u++)
+    unit *= 1024;
+  if (found)
+    end += strcmp(end + 1, "iB") == 0 ? 3 : 1;
+  if (*end || !(number * unit < 0x1p62))
+    return false;
+  *bytes = (int64_t)(number * unit);
+  return true;
+}
+
+static bool parse_teacher_cache(run_options *o, const char *word, const char *limit, failure *f) {
+  int64_t top;
+  o->cache_limit = default_cache_limit;
+  if (limit && !parse_size(limit, &o->cache_limit))
+    return fail(f, "--cache-limit %s: expected a size, as 500M or 4G", limit);
+  if (!word || strcmp(word, "f32") == 0)
+    return true;
+  if (strcmp(word, "off") == 0)
+    o->teacher_cache = TEACHER_CACHE_OFF;
+  else if (strcmp(word, "f16") == 0)
+    o->teacher_cache = TEACHER_CACHE_HALF;
+  else if (strncmp(word, "top-", 4) == 0 && parse_whole(word + 4, 1, TOP_MAX, &top)) {
+    o->teacher_cache = TEACHER_CACHE_TOP;
+    o->teacher_top = (int)top;
+  } else
+    return fail(f, "--teacher-cache %s: expected f32, f16, top-K (as top-16) or off", word);
+  return true;
+}
+
 bool run_options_read(int count, char **arguments, const option *further, run_options *o) {
   enum { OPTIONS_MAX = 32 };
   const char *seed = NULL, *threads = NULL, *steps = NULL, *minutes = NULL, *layout = NULL, *contractions = NULL;
+  const char *teacher_cache = NULL, *cache_limit = NULL;
   *o = (run_options){0};
   o->overrides = memory_allocate((size_t)count, sizeof *o->overrides);
   o->loads = memory_allocate((size_t)count, sizeof *o->loads);
@@ -58,6 +97,8 @@ bool run_options_read(int count, char **arguments, const option *further, run_op
       {.name = "--out", .value = &o->out},
       {.name = "--checkpoint-steps", .value = &steps},
       {.name = "--checkpoint-minutes", .value = &minutes},
+      {.name = "--teacher-cache", .value = &teacher_cache},
+      {.name = "--cache-limit", .value = &cache_limit},
       {.name = "--layout", .value = &layout},
       {.name = "--cpu", .value = &o->compile.cpu},
       {.name = "--contractions", .value = &contractions},
@@ -78,7 +119,8 @@ bool run_options_read(int count, char **arguments, const option *further, run_op
   bool good = options_read(count, arguments, options, &o->file) &&
               layout_read(arguments[0], layout, &o->compile.switches.packed) &&
               option_contractions(arguments[0], contractions, &o->compile.contractions);
-  if (good && !(parse_numbers(o, seed, threads, &f) && parse_checkpoints(o, steps, minutes, &f))) {
+  if (good && !(parse_numbers(o, seed, threads, &f) && parse_checkpoints(o, steps, minutes, &f) &&
+                parse_teacher_cache(o, teacher_cache, cache_limit, &f))) {
     fprintf(stderr, "retort %s: %s; retort %s --help says more\n", arguments[0], f.text, arguments[0]);
     good = false;
   }

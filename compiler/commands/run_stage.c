@@ -22,9 +22,11 @@ static size_t executable_workspace(void *context, const int64_t *dims, int threa
   return executable_workspace_size(context, dims, threads);
 }
 
-executable *run_compile(const run_state *r, const graph *g, callable *function, failure *f) {
+executable *run_compile_by(const run_state *r, const graph *g, contraction_code contractions, callable *function,
+                           failure *f) {
   const char *error = NULL;
   compile_options options = r->options->compile;
+  options.contractions = contractions;
   options.cache = cache_folder(r->arena);
   executable *e = executable_create(g, &options, &error);
   if (!e) {
@@ -39,6 +41,10 @@ executable *run_compile(const run_state *r, const graph *g, callable *function, 
   return e;
 }
 
+executable *run_compile(const run_state *r, const graph *g, callable *function, failure *f) {
+  return run_compile_by(r, g, r->options->compile.contractions, function, f);
+}
+
 /* ---- stages ---- */
 
 typedef struct stage_context {
@@ -49,6 +55,7 @@ typedef struct stage_context {
   int changed_count;
   weight_set **sets; /* students, fits, the optimizer's states, teachers */
   stage_parts parts;
+  stage_teacher teacher;
   validation *validation; /* NULL: nothing is measured */
 } stage_context;
 
@@ -152,6 +159,7 @@ static int run_compiled(stage_context *c, const callable *step, failure *f) {
                 .title = title.data,
                 .step = *step,
                 .parts = c->parts,
+                .teacher = c->teacher.outputs,
                 .set_count = c->set_count,
                 .changed_count = c->changed_count,
                 .sets = c->sets,
@@ -227,7 +235,8 @@ int run_one_stage(run_state *r, int index, failure *f) {
   stage_context c = {.run = r, .about = s, .index = index, .set_count = students + 2 + teachers};
   callable step;
   const accumulation *parts = program_stage_parts(r->program, index);
-  executable *e = run_compile(r, parts ? parts->part : r->stages[index], &step, f), *more[2] = {0};
+  const graph *own = run_cut_teacher(r, index, parts ? parts->part : r->stages[index], &c.teacher);
+  executable *e = run_compile(r, own, &step, f), *more[2] = {0};
   if (!e)
     return STATUS_INTERNAL;
   c.changed_count = s->teachers_change ? c.set_count : students + 2;
@@ -240,7 +249,12 @@ int run_one_stage(run_state *r, int index, failure *f) {
     c.sets[students + 2 + i] = r->models[s->teachers[i]];
   c.validation = validation_begin(r, s, f);
   bool good = !f->text && (!parts || begin_parts(&c, parts, more, f));
-  int status = good ? run_compiled(&c, &step, f) : STATUS_INTERNAL;
+  int status = good ? run_begin_teacher(r, index, &c.teacher, f) : STATUS_INTERNAL;
+  if (status == STATUS_DONE)
+    status = run_compiled(&c, &step, f);
+  else if (status == STATUS_INTERRUPTED && !(r->resumed && index == r->resumed_stage))
+    run_checkpoint(r, index, 0, 0, NULL, NULL);
+  run_end_teacher(&c.teacher);
   validation_free(c.validation);
   weight_set_free(c.sets[students]);
   weight_set_free(c.sets[students + 1]);

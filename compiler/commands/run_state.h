@@ -4,9 +4,12 @@
 #include "compiler/advise/advise.h"
 #include "compiler/commands/command.h"
 #include "compiler/link/executable.h"
+#include "compiler/passes/teacher.h"
 #include "runtime/run/checkpoint.h"
 #include "runtime/run/output.h"
 #include "runtime/run/stage.h"
+
+typedef enum { TEACHER_CACHE_FLOAT, TEACHER_CACHE_HALF, TEACHER_CACHE_TOP, TEACHER_CACHE_OFF } teacher_cache_form;
 
 typedef struct run_options {
   const char *file, *out, *models;
@@ -26,6 +29,9 @@ typedef struct run_options {
   int64_t checkpoint_steps; /* 0: none by steps */
   double checkpoint_minutes;
   bool checkpoints_wanted; /* one of these was given */
+  teacher_cache_form teacher_cache;
+  int teacher_top;     /* of TEACHER_CACHE_TOP */
+  int64_t cache_limit; /* bytes of all teachers' outputs that are kept */
 } run_options;
 
 typedef struct run_state {
@@ -77,6 +83,8 @@ int run_check(const run_options *o);
 
 /* A whole number in that range, without anything behind it. */
 bool parse_whole(const char *word, int64_t least, int64_t most, int64_t *value);
+/* A size: a number of bytes, or of what K, M, G, T or KiB … behind it says. */
+bool parse_size(const char *word, int64_t *bytes);
 /* Reads the options of `retort run` and `further` ones (as options_read has them; NULL: none). False after a message.
  * The caller calls run_options_free either way. */
 bool run_options_read(int count, char **arguments, const option *further, run_options *o);
@@ -113,6 +121,9 @@ void run_free_data(run_state *r);
 enum { EVALUATION_BATCH = 64 };
 /* NULL after a failure. */
 executable *run_compile(const run_state *r, const graph *g, callable *function, failure *f);
+/* The same with contractions by that code. */
+executable *run_compile_by(const run_state *r, const graph *g, contraction_code contractions, callable *function,
+                           failure *f);
 
 int run_one_stage(run_state *r, int index, failure *f);
 int run_one_evaluation(run_state *r, int index, failure *f);
@@ -136,6 +147,28 @@ bool run_model_changed(const run_state *r, int model, int index);
 int64_t run_stage_steps(const run_state *r, int index);
 /* `over`: the run will not go on, they are removed. */
 void run_end_checkpoints(run_state *r, bool over);
+
+/* The code that a run runs, as text: the processor, or the interpreter. In the arena. */
+const char *run_processor(const run_state *r);
+uint64_t run_hash_data(const dataset *d);
+
+/* ---- run_teacher.c ---- */
+
+#define TEACHERS_FOLDER "teachers" /* in the cache's */
+
+typedef struct stage_teacher {
+  teacher_cut cut;
+  executable *executable;
+  teacher_outputs *outputs; /* NULL: the step computes all */
+} stage_teacher;
+
+/* Cuts off what can be computed apart and is worth it; the step that is left. */
+const graph *run_cut_teacher(run_state *r, int index, const graph *step, stage_teacher *t);
+/* Makes t->outputs ready, keeping them on disk if that is wanted and possible. A status. */
+int run_begin_teacher(run_state *r, int index, stage_teacher *t, failure *f);
+void run_end_teacher(stage_teacher *t);
+/* In which form outputs are given to steps, kept or not: "float32", "float16", "top-16". */
+const char *run_teacher_form(const run_state *r);
 
 /* ---- run_validation.c ---- */
 

@@ -86,21 +86,26 @@ int64_t batcher_rows(const batcher *b, int64_t step) {
   return left < b->size ? left : b->size;
 }
 
-const batch *batcher_fill_part(batcher *b, int64_t step, int64_t first, int64_t count) {
-  const int64_t *whole = b->order + find_first(b, step);
+const batch *batcher_fill_rows(batcher *b, const int64_t *rows, int64_t count, int64_t width) {
   batch *to = &b->batch;
   to->rows = count;
-  to->indices = whole + first;
-  to->width = b->width;
-  for (int64_t i = 0; i < batcher_rows(b, step); i++)
-    if (length_of(b->data, whole[i]) > to->width)
-      to->width = length_of(b->data, whole[i]);
+  to->indices = rows;
+  to->width = width;
   for (int64_t i = 0; i < count; i++)
-    to->lengths[i] = (int32_t)length_of(b->data, to->indices[i]);
-  reserve(b, to->rows * to->width);
+    to->lengths[i] = (int32_t)length_of(b->data, rows[i]);
+  reserve(b, count * width);
   for (int64_t i = 0; i < count; i++)
     fill_row(b, i);
   return to;
+}
+
+const batch *batcher_fill_part(batcher *b, int64_t step, int64_t first, int64_t count) {
+  const int64_t *whole = b->order + find_first(b, step);
+  int64_t width = b->width;
+  for (int64_t i = 0; i < batcher_rows(b, step); i++)
+    if (length_of(b->data, whole[i]) > width)
+      width = length_of(b->data, whole[i]);
+  return batcher_fill_rows(b, whole + first, count, width);
 }
 
 const batch *batcher_fill(batcher *b, int64_t step) {

@@ -27,6 +27,9 @@ int64_t batcher_per_epoch(const batcher *b); /* batches; the last, smaller one c
 const batch *batcher_fill(batcher *b, int64_t step);
 /* Rows first … first + count - 1 of that batch, as wide as the whole of it. */
 const batch *batcher_fill_part(batcher *b, int64_t step, int64_t first, int64_t count);
+/* Any rows of the set, at most the batch size of them, as wide as said and no narrower than they are; `rows` must last
+ * as long as the batch is used. */
+const batch *batcher_fill_rows(batcher *b, const int64_t *rows, int64_t count, int64_t width);
 int64_t batcher_rows(const batcher *b, int64_t step); /* of the batch */
 
 #endif

@@ -11,6 +11,7 @@ struct binding {
   const void **inputs;
   void **outputs;
   int64_t *output_counts, *output_capacities;
+  int64_t *fed_counts; /* of each input that is fed: its elements */
   int64_t *dims;
   void *workspace;
   size_t workspace_size;
@@ -63,16 +64,21 @@ typedef enum {
   FIELD_KEY,
   FIELD_TARGET,
   FIELD_CLASS_WEIGHT,
+  FIELD_FED, /* no field of the batch */
   FIELD_NONE
 } field_kind;
+
+static const char fed_prefix[] = "teacher.";
 
 static field_kind field_by_name(const char *name) {
   static const char *const names[] = {"ids",   "types", "label", NULL,     "row",         "step",
                                       "steps", "epoch", "key",   "target", "class_weight"};
   const char *dot = strrchr(name, '.');
+  if (strncmp(name, fed_prefix, sizeof fed_prefix - 1) == 0)
+    return FIELD_FED;
   if (dot && strcmp(dot, ".lengths") == 0)
     return FIELD_LENGTHS;
-  for (int i = 0; i < FIELD_NONE; i++)
+  for (int i = 0; i < FIELD_FED; i++)
     if (names[i] && strcmp(names[i], name) == 0)
       return (field_kind)i;
   return FIELD_NONE;
@@ -89,6 +95,8 @@ static bool check_input(const binding *b, const retort_tensor *t, failure *f) {
       [FIELD_TARGET] = {RETORT_F32, 1},  [FIELD_CLASS_WEIGHT] = {RETORT_F32, 1},
   };
   field_kind kind = field_by_name(t->name);
+  if (kind == FIELD_FED)
+    return true;
   if (kind == FIELD_NONE)
     return fail(f, "%s: the input '%s' is no field of a batch (ids, types, label, row, target, class_weight)",
                 b->function.signature->name, t->name);
@@ -113,6 +121,7 @@ binding *binding_create(const callable *function, int set_count, weight_set *con
   b->weights = memory_allocate((size_t)s->weight_count, sizeof *b->weights);
   b->states = memory_allocate((size_t)s->state_count, sizeof *b->states);
   b->inputs = memory_allocate((size_t)s->input_count, sizeof *b->inputs);
+  b->fed_counts = memory_allocate((size_t)s->input_count, sizeof *b->fed_counts);
   b->outputs = memory_allocate((size_t)s->output_count, sizeof *b->outputs);
   b->output_counts = memory_allocate((size_t)s->output_count, sizeof *b->output_counts);
   b->output_capacities = memory_allocate((size_t)s->output_count, sizeof *b->output_capacities);
@@ -140,6 +149,7 @@ void binding_free(binding *b) {
   free(b->weights);
   free(b->states);
   free(b->inputs);
+  free(b->fed_counts);
   free(b->outputs);
   free(b->output_counts);
   free(b->output_capacities);
@@ -170,6 +180,8 @@ static bool bind_dims(binding *b, const batch *data, failure *f) {
   for (int pass = 0; pass < 2; pass++)
     for (int i = 0; i < s->input_count; i++) {
       const retort_tensor *t = &s->inputs[i];
+      if (field_by_name(t->name) == FIELD_FED)
+        continue;
       const int64_t sizes[2] = {field_by_name(t->name) == FIELD_KEY ? 2 : data->rows, data->width};
       for (int k = 0; k < t->rank; k++) {
         const retort_size *size = &t->dims[k];
@@ -207,19 +219,48 @@ static const void *input_data(const binding *b, field_kind kind, const batch *da
     return &b->steps;
   case FIELD_KEY:
     return b->key;
+  case FIELD_FED:
   case FIELD_NONE:
     break;
   }
   return NULL;
 }
 
+void binding_feed(binding *b, const char *name, const void *data, int64_t count) {
+  const retort_signature *s = b->function.signature;
+  for (int i = 0; i < s->input_count; i++)
+    if (strcmp(s->inputs[i].name, name) == 0) {
+      b->inputs[i] = data;
+      b->fed_counts[i] = count;
+    }
+}
+
+static int64_t tensor_count(const binding *b, const retort_tensor *t) {
+  int64_t count = 1;
+  for (int i = 0; i < t->rank; i++)
+    count *= tensor_size(b, t, i);
+  return count;
+}
+
+static bool set_inputs(binding *b, const batch *data, failure *f) {
+  const retort_signature *s = b->function.signature;
+  for (int i = 0; i < s->input_count; i++) {
+    const retort_tensor *t = &s->inputs[i];
+    field_kind kind = field_by_name(t->name);
+    if (kind != FIELD_FED)
+      b->inputs[i] = input_data(b, kind, data);
+    else if (!b->inputs[i] || b->fed_counts[i] != tensor_count(b, t))
+      return fail(f, "%s: the input '%s' was given %lld elements, the function expects %lld", s->name, t->name,
+                  (long long)b->fed_counts[i], (long long)tensor_count(b, t));
+  }
+  return true;
+}
+
 static void reserve_outputs(binding *b) {
   const retort_signature *s = b->function.signature;
   for (int i = 0; i < s->output_count; i++) {
     const retort_tensor *t = &s->outputs[i];
-    b->output_counts[i] = 1;
-    for (int k = 0; k < t->rank; k++)
-      b->output_counts[i] *= tensor_size(b, t, k);
+    b->output_counts[i] = tensor_count(b, t);
     if (b->output_counts[i] > b->output_capacities[i]) {
       free(b->outputs[i]);
       b->outputs[i] = memory_allocate_aligned((size_t)b->output_counts[i], retort_dtype_size((retort_dtype)t->dtype));
@@ -246,8 +287,8 @@ bool binding_call(binding *b, const batch *data, const step_values *values, fail
   b->epoch = (float)values->epoch;
   b->key[0] = (int64_t)values->seed;
   b->key[1] = values->step | values->part << 32;
-  for (int i = 0; i < s->input_count; i++)
-    b->inputs[i] = input_data(b, field_by_name(s->inputs[i].name), data);
+  if (!set_inputs(b, data, f))
+    return false;
   retort_bind_sums(s, b->inputs, b->dims);
   int64_t found;
   const retort_condition *broken = s->plan ? retort_broken_condition(s->plan, b->dims, &found) : NULL;
@@ -277,6 +318,10 @@ const float *binding_output(const binding *b, const char *name, int64_t *count) 
       return b->outputs[i];
     }
   return NULL;
+}
+
+const void *binding_output_at(const binding *b, int index) {
+  return b->outputs[index];
 }
 
 size_t binding_workspace_size(const binding *b) {

@@ -76,6 +76,13 @@ static step_values values_of(const running *r, int64_t step) {
                        .epoch = (double)(step - 1) / (double)batcher_per_epoch(r->batches)};
 }
 
+/* One call of the step's function, or of its part's. */
+static bool call_step(running *r, const batch *data, const step_values *values, failure *f) {
+  const stage *s = r->stage;
+  return (!s->teacher || teacher_feed(s->teacher, r->binding, data, f)) && binding_call(r->binding, data, values, f) &&
+         read_losses(r, f);
+}
+
 /* The batch's losses are the sums of its parts'. */
 static bool do_parts(running *r, int64_t step, step_values values, failure *f) {
   const stage *s = r->stage;
@@ -89,7 +96,7 @@ static bool do_parts(running *r, int64_t step, step_values values, failure *f) {
     for (int64_t first = 0; first < rows && good; first += size) {
       values.part = first / size;
       data = batcher_fill_part(r->batches, step - 1, first, rows - first < size ? rows - first : size);
-      good = binding_call(pass == 0 ? r->totals : r->binding, data, &values, f) && (pass == 0 || read_losses(r, f));
+      good = pass == 0 ? binding_call(r->totals, data, &values, f) : call_step(r, data, &values, f);
       loss += good && pass == 1 ? r->loss : 0;
       for (int i = 0; i < s->term_count && good && pass == 1; i++)
         terms[i] += r->terms[i];
@@ -106,7 +113,7 @@ static bool do_step(running *r, int64_t step, failure *f) {
   step_values values = values_of(r, step);
   if (r->finish)
     return do_parts(r, step, values, f);
-  return binding_call(r->binding, batcher_fill(r->batches, step - 1), &values, f) && read_losses(r, f);
+  return call_step(r, batcher_fill(r->batches, step - 1), &values, f);
 }
 
 /* The first term that is no number: its name and value. False when all are numbers. */

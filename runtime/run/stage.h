@@ -3,6 +3,7 @@
 #define RETORT_STAGE_H
 #include "runtime/run/binding.h"
 #include "runtime/run/progress.h"
+#include "runtime/run/teacher.h"
 
 typedef struct stage_term {
   const char *name;   /* "hidden" */
@@ -28,7 +29,8 @@ typedef struct stage_parts {
 
 typedef struct stage {
   const char *name, *title;
-  callable step; /* outputs "loss" and the terms'; f32 scalars */
+  callable step;            /* outputs "loss" and the terms'; f32 scalars */
+  teacher_outputs *teacher; /* what the step reads of it; NULL: nothing */
   stage_parts parts;
   int set_count;     /* where weights and states are found */
   int changed_count; /* the first of them: those that the step changes */

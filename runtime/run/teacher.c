@@ -9,7 +9,7 @@ enum {
 };
 static const double say_seconds = 10;
 
-struct teacher {
+struct teacher_outputs {
   binding *binding;
   const retort_signature *signature;
   const dataset *data;
@@ -26,17 +26,17 @@ struct teacher {
 /* ---- making one ---- */
 
 static int find_rows_dim(const retort_signature *s) {
-  for (int i = 0; i < s->dim_count; i++)
+  for (int i = 0; s->dim_names && i < s->dim_count; i++)
     if (strcmp(s->dim_names[i], "B") == 0)
       return i;
   return -1;
 }
 
-teacher *teacher_create(const callable *function, int set_count, weight_set *const *sets, const dataset *data,
-                        int threads, failure *f) {
+teacher_outputs *teacher_create(const callable *function, int set_count, weight_set *const *sets, const dataset *data,
+                                int threads, failure *f) {
   const retort_signature *s = function->signature;
-  teacher *t = memory_allocate(1, sizeof *t);
-  *t = (teacher){.signature = s, .data = data, .threads = threads, .value_count = s->output_count};
+  teacher_outputs *t = memory_allocate(1, sizeof *t);
+  *t = (teacher_outputs){.signature = s, .data = data, .threads = threads, .value_count = s->output_count};
   t->binding = binding_create(function, set_count, sets, threads, f);
   t->values = memory_allocate((size_t)s->output_count, sizeof *t->values);
   t->fed = memory_allocate((size_t)s->output_count, sizeof *t->fed);
@@ -52,7 +52,7 @@ teacher *teacher_create(const callable *function, int set_count, weight_set *con
   return t;
 }
 
-void teacher_free(teacher *t) {
+void teacher_free(teacher_outputs *t) {
   if (!t)
     return;
   for (int i = 0; i < t->value_count; i++)
@@ -66,15 +66,15 @@ void teacher_free(teacher *t) {
   free(t);
 }
 
-int teacher_value_count(const teacher *t) {
+int teacher_value_count(const teacher_outputs *t) {
   return t->value_count;
 }
 
-kept_value *teacher_value(teacher *t, int index) {
+kept_value *teacher_value(teacher_outputs *t, int index) {
   return &t->values[index];
 }
 
-int64_t teacher_bytes(const teacher *t) {
+int64_t teacher_bytes(const teacher_outputs *t) {
   kept_rows *k = kept_rows_create(t->value_count, t->values, t->data->count, t->data->starts);
   int64_t bytes = kept_rows_bytes(k);
   kept_rows_free(k);
@@ -91,11 +91,11 @@ typedef struct asked { /* a row that is asked for */
 /* Takes over one computed row: all its values, filled up to `width`. */
 typedef bool take_row(void *context, const asked *a, const binding *computed);
 
-static int64_t length_of(const teacher *t, int64_t row) {
+static int64_t length_of(const teacher_outputs *t, int64_t row) {
   return t->data->starts[row + 1] - t->data->starts[row];
 }
 
-static int64_t width_of(const teacher *t, int64_t row) {
+static int64_t width_of(const teacher_outputs *t, int64_t row) {
   int64_t width = (length_of(t, row) + WIDTH_STEP - 1) / WIDTH_STEP * WIDTH_STEP;
   width = width < t->data->longest ? width : t->data->longest;
   return t->fixed_width ? t->fixed_width : width > 0 ? width : 1;
@@ -108,8 +108,9 @@ static int by_width(const void *a, const void *b) {
   return (x->place > y->place) - (x->place < y->place);
 }
 
-static bool compute_group(teacher *t, int64_t count, const asked *group, take_row *take, void *context, failure *f) {
-  int64_t rows[GROUP_ROWS];
+static bool compute_group(teacher_outputs *t, int64_t count, const asked *group, take_row *take, void *context,
+                          failure *f) {
+  int64_t rows[GROUP_ROWS] = {0};
   for (int64_t i = 0; i < count; i++)
     rows[i] = group[i].row;
   const batch *data = batcher_fill_rows(t->batches, rows, count, group[0].width);
@@ -125,8 +126,8 @@ static bool compute_group(teacher *t, int64_t count, const asked *group, take_ro
 }
 
 /* False after a failure, or when `take` wants no more, or (with `yielding`) after Ctrl-C. */
-static bool compute(teacher *t, int64_t count, const int64_t *rows, take_row *take, void *context, bool yielding,
-                    failure *f) {
+static bool compute(teacher_outputs *t, int64_t count, const int64_t *rows, take_row *take, void *context,
+                    bool yielding, failure *f) {
   asked *all = memory_allocate((size_t)count, sizeof *all);
   for (int64_t i = 0; i < count; i++)
     all[i] = (asked){.width = width_of(t, rows[i]), .row = rows[i], .place = i};
@@ -143,7 +144,7 @@ static bool compute(teacher *t, int64_t count, const int64_t *rows, take_row *ta
 }
 
 /* A value of a row in the group that was computed last. */
-static const unsigned char *computed_row(const teacher *t, const binding *computed, int value, const asked *a) {
+static const unsigned char *computed_row(const teacher_outputs *t, const binding *computed, int value, const asked *a) {
   const kept_value *v = &t->values[value];
   size_t bytes = (size_t)kept_elements(v, a->width) * retort_dtype_size(v->dtype);
   return (const unsigned char *)binding_output_at(computed, value) + (size_t)a->row * bytes;
@@ -151,7 +152,7 @@ static const unsigned char *computed_row(const teacher *t, const binding *comput
 
 /* ---- keeping ---- */
 
-int64_t teacher_open(teacher *t, const char *folder, const kept_key *key, failure *wrong) {
+int64_t teacher_open(teacher_outputs *t, const char *folder, const kept_key *key, failure *wrong) {
   kept_rows_free(t->kept);
   t->kept = kept_rows_create(t->value_count, t->values, t->data->count, t->data->starts);
   kept_rows_open(t->kept, folder, key, wrong);
@@ -165,7 +166,7 @@ int64_t teacher_open(teacher *t, const char *folder, const kept_key *key, failur
 }
 
 typedef struct filling {
-  teacher *teacher;
+  teacher_outputs *teacher;
   int64_t first;
   size_t *offsets; /* of rows from the first one on */
   unsigned char *rows;
@@ -178,7 +179,7 @@ typedef struct filling {
 
 static bool keep_row(void *context, const asked *a, const binding *computed) {
   filling *l = context;
-  const teacher *t = l->teacher;
+  const teacher_outputs *t = l->teacher;
   unsigned char *to = l->rows + l->offsets[a->place];
   int64_t length = length_of(t, l->first + a->place);
   for (int i = 0; i < t->value_count; i++) {
@@ -196,7 +197,7 @@ static bool keep_row(void *context, const asked *a, const binding *computed) {
 }
 
 static teacher_result fill_file(filling *l, int file, failure *f) {
-  teacher *t = l->teacher;
+  teacher_outputs *t = l->teacher;
   int64_t count;
   kept_rows_range(t->kept, file, &l->first, &count);
   int64_t *rows = memory_allocate((size_t)count, sizeof *rows);
@@ -224,7 +225,12 @@ static teacher_result fill_file(filling *l, int file, failure *f) {
   return result;
 }
 
-teacher_result teacher_fill(teacher *t, progress *p, failure *f) {
+void teacher_forget(teacher_outputs *t) {
+  kept_rows_free(t->kept);
+  t->kept = NULL;
+}
+
+teacher_result teacher_fill(teacher_outputs *t, progress *p, failure *f) {
   filling l = {.teacher = t, .failure = f, .progress = p, .said = monotonic_seconds()};
   teacher_result result = TEACHER_KEPT;
   for (int i = 0; i < kept_rows_files(t->kept) && result == TEACHER_KEPT; i++) {
@@ -235,26 +241,24 @@ teacher_result teacher_fill(teacher *t, progress *p, failure *f) {
     else
       result = fill_file(&l, i, f);
   }
-  if (result != TEACHER_KEPT) {
-    kept_rows_free(t->kept);
-    t->kept = NULL;
-  }
+  if (result != TEACHER_KEPT)
+    teacher_forget(t);
   return result;
 }
 
-kept_error teacher_error(const teacher *t) {
+kept_error teacher_error(const teacher_outputs *t) {
   return t->kept ? kept_rows_error(t->kept) : (kept_error){0};
 }
 
 /* ---- feeding steps ---- */
 
 typedef struct feeding {
-  const teacher *teacher;
+  const teacher_outputs *teacher;
   const batch *data;
   failure *failure;
 } feeding;
 
-static void reserve(teacher *t, const batch *data) {
+static void reserve(teacher_outputs *t, const batch *data) {
   for (int i = 0; i < t->value_count; i++) {
     const kept_value *v = &t->values[i];
     size_t bytes = (size_t)(data->rows * kept_elements(v, data->width)) * retort_dtype_size(v->dtype);
@@ -266,7 +270,7 @@ static void reserve(teacher *t, const batch *data) {
   }
 }
 
-static unsigned char *fed_row(const teacher *t, int value, int64_t row, int64_t width) {
+static unsigned char *fed_row(const teacher_outputs *t, int value, int64_t row, int64_t width) {
   const kept_value *v = &t->values[value];
   return t->fed[value] + (size_t)(row * kept_elements(v, width)) * retort_dtype_size(v->dtype);
 }
@@ -274,7 +278,7 @@ static unsigned char *fed_row(const teacher *t, int value, int64_t row, int64_t 
 static void read_rows(void *context, int64_t begin, int64_t end, int64_t worker) {
   (void)worker;
   const feeding *g = context;
-  const teacher *t = g->teacher;
+  const teacher_outputs *t = g->teacher;
   for (int64_t row = begin; row < end; row++) {
     const unsigned char *from = kept_rows_at(t->kept, g->data->indices[row]);
     int64_t length = g->data->lengths[row];
@@ -288,7 +292,7 @@ static void read_rows(void *context, int64_t begin, int64_t end, int64_t worker)
 /* As if it had been kept. */
 static bool feed_row(void *context, const asked *a, const binding *computed) {
   const feeding *g = context;
-  const teacher *t = g->teacher;
+  const teacher_outputs *t = g->teacher;
   int64_t length = g->data->lengths[a->place], width = g->data->width;
   for (int i = 0; i < t->value_count; i++) {
     const kept_value *v = &t->values[i];
@@ -309,7 +313,7 @@ static bool feed_row(void *context, const asked *a, const binding *computed) {
   return true;
 }
 
-bool teacher_feed(teacher *t, binding *step, const batch *data, failure *f) {
+bool teacher_feed(teacher_outputs *t, binding *step, const batch *data, failure *f) {
   reserve(t, data);
   feeding g = {t, data, f};
   if (t->kept)
