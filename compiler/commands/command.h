@@ -35,6 +35,7 @@ int command_run(int count, char **arguments);
 int command_experiment(int count, char **arguments);
 int command_compare(int count, char **arguments);
 int command_build(int count, char **arguments);
+int command_cache(int count, char **arguments);
 int command_bench(int count, char **arguments);
 int command_bisect(int count, char **arguments);
 
@@ -71,8 +72,8 @@ bool wants_help(int count, char **arguments);
 /* The folder of the standard library: $RETORT_MODELS, else beside the program (an installation, then a build folder),
  * else where it was to be installed. */
 const char *models_folder(arena *a);
-/* The folder where objects are kept between runs: $RETORT_CACHE (set to nothing: none, NULL), else retort in
- * $XDG_CACHE_HOME or in ~/.cache; NULL without a home. It is made when something is kept. */
+/* The folder where objects and teachers' outputs are kept between runs: $RETORT_CACHE (set to nothing: none, NULL),
+ * else retort in $XDG_CACHE_HOME or in ~/.cache; NULL without a home. It is made when something is kept. */
 const char *cache_folder(arena *a);
 /* Whether diagnostics on stderr have colour: a terminal, without NO_COLOR. */
 bool wants_color(void);

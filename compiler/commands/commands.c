@@ -5,6 +5,7 @@ const command commands[] = {
     {"run", command_run, "trains, distils and evaluates as a file says"},
     {"experiment", command_experiment, "the same over seeds and settings, with one table of all runs"},
     {"compare", command_compare, "prints runs side by side, with what differs in their settings"},
+    {"cache", command_cache, "lists and clears what is kept between runs: teachers' outputs, compiled code"},
     {"build", command_build, "a model's functions as an object and a C header"},
     {"check", command_check, "finds errors; sizes, costs and memory of models and stages"},
     {"show", command_show, "prints what a file becomes on its way to code"},

@@ -1,5 +1,6 @@
 /* What a stage's frozen teacher gives: cut off from the step, computed apart, kept on disk and found again. */
 #include "compiler/commands/run_state.h"
+#include "compiler/commands/units.h"
 #include "runtime/run/kept_folder.h"
 #include <limits.h>
 #include <stdlib.h>
@@ -141,21 +142,13 @@ static void set_forms(const run_state *r, const program_stage *s, stage_teacher 
 
 /* ---- messages ---- */
 
-static void add_bytes(text *to, double bytes) {
-  static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
-  int unit = 0;
-  for (; bytes >= 1000 && unit < 4; unit++)
-    bytes /= 1024;
-  text_add(to, unit == 0 ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
-}
-
 static void say_kept(const run_state *r, const program_stage *s, const stage_teacher *t, int64_t there,
                      double seconds) {
   const dataset *data = r->data[s->data];
   kept_error error = teacher_error(t->outputs);
   text line = {0};
-  text_add(&line, "%s  teacher outputs: %lld rows, ", s->name, (long long)data->count);
-  add_bytes(&line, (double)teacher_bytes(t->outputs));
+  text_add(&line, "%s  teacher outputs: %lld rows, %s", s->name, (long long)data->count,
+           bytes_text(r->arena, (double)teacher_bytes(t->outputs)));
   if (there == data->count)
     text_add(&line, ", from cache");
   else if (there > 0)
@@ -183,24 +176,21 @@ static bool fits(const run_state *r, const program_stage *s, const stage_teacher
   int64_t bytes = teacher_bytes(t->outputs), rows = r->data[s->data]->count;
   if (bytes <= r->options->cache_limit)
     return true;
-  text reason = {0};
-  text_add(&reason, "they would take ");
-  add_bytes(&reason, (double)bytes);
-  text_add(&reason, " (");
-  add_bytes(&reason, (double)bytes / (double)rows);
-  text_add(&reason, " a row), and --cache-limit is ");
-  add_bytes(&reason, (double)r->options->cache_limit);
-  say_not_kept(r, s, reason.data);
-  text_free(&reason);
+  const char *reason = arena_print(
+      r->arena, "they would take %s (%s a row), and --cache-limit is %s", bytes_text(r->arena, (double)bytes),
+      bytes_text(r->arena, (double)bytes / (double)rows), bytes_text(r->arena, (double)r->options->cache_limit));
+  say_not_kept(r, s, reason);
   return false;
 }
 
-static bool disk_has_room(const char *folder, int64_t bytes, failure *f) {
+static bool disk_has_room(arena *a, const char *folder, int64_t bytes, failure *f) {
   struct statvfs about;
   if (statvfs(folder, &about) != 0)
     return true; /* writing will tell */
   double room = (double)about.f_bavail * (double)about.f_frsize;
-  return room > (double)bytes ? true : fail(f, "%s has room for %.0f MiB only", folder, room / (1024 * 1024));
+  return room > (double)bytes ? true
+                              : fail(f, "the disk of %s has room for %s more, and they take %s", folder,
+                                     bytes_text(a, room), bytes_text(a, (double)bytes));
 }
 
 /* Makes what is missing. */
@@ -217,7 +207,7 @@ static teacher_result fill(run_state *r, const program_stage *s, stage_teacher *
   if (!kept_make_room(folder, name, bytes, r->options->cache_limit))
     fail(f, "no room can be made in %s", folder);
   else if (kept_entry_begin(folder, name, about, f) &&
-           disk_has_room(folder, bytes / data->count * (data->count - there), f))
+           disk_has_room(r->arena, folder, bytes / data->count * (data->count - there), f))
     result = teacher_fill(t->outputs, r->progress, f);
   json_decref(about);
   if (result == TEACHER_NOT_KEPT || result == TEACHER_TOO_LARGE)
