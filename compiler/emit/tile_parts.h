@@ -6,8 +6,8 @@
 
 /* sum + left * right, by lanes; left and right are vectors of floats or of words that take their room. */
 typedef LLVMValueRef tile_multiply(emitter *e, LLVMValueRef left, LLVMValueRef right, LLVMValueRef sum);
-/* A retort_tile of vectors of so many lanes, named `name.height`. */
-LLVMValueRef tile_emit(emitter *e, const char *name, int lanes, int height, tile_multiply *multiply);
+/* A retort_tile of at most 12 rows of one or two vectors of so many lanes; named `name.ROWSxCOLUMNS`. */
+LLVMValueRef tile_emit(emitter *e, const char *name, int lanes, int vectors, int height, tile_multiply *multiply);
 
 /* An internal function of the target, without a line of the source; the builder is left in its first block. */
 LLVMBuilderRef tile_start_function(function *f, emitter *e, const char *name, LLVMTypeRef type);

@@ -1,25 +1,27 @@
 /* The register tiles of contractions.
  *
- * A tile is `height` rows and two vectors of columns. Its sums stay in registers over the whole depth: of each step in
- * depth it loads two vectors of the right operand, and each row multiplies them by one number of the left. The scheme
- * is that of K. Goto, R. van de Geijn, «Anatomy of high-performance matrix multiplication», TOMS 34 (2008); heights are
- * such that sums, vectors of the right operand and one number fit the registers and hide the latency of multiply-add.
+ * A tile is `height` rows and one or two vectors of columns. Its sums stay in registers over the whole depth: of each
+ * step in depth it loads the vectors of the right operand, and each row multiplies them by one number of the left. The
+ * scheme is that of K. Goto, R. van de Geijn, «Anatomy of high-performance matrix multiplication», TOMS 34 (2008);
+ * heights are such that sums, vectors of the right operand and one number fit the registers and hide the latency of
+ * multiply-add.
  */
 #include "compiler/emit/tiles.h"
 #include "compiler/emit/math.h"
 #include "compiler/emit/tile_parts.h"
 #include <string.h>
 
-enum { VECTORS = 2, HEIGHTS_MAX = 4, LANES_MAX = 16 };
+enum { VECTORS_MAX = 2, HEIGHTS_MAX = 4, HEIGHT_MAX = 12, LANES_MAX = 16, MASKED_LANES = 16 };
 
 /* By the floats of a vector; falling heights, 1 at last. 16: AVX-512 has 32 registers; 8: AVX2 has 16; 4: SSE2 has 16
- * and no multiply-add, whose product needs one of them. */
+ * and no multiply-add, whose product needs one of them. Tiles of one vector have the same heights.
+ */
 static const struct tile_table {
-  int lanes, heights[HEIGHTS_MAX], count;
+  int lanes, count, heights[HEIGHTS_MAX];
 } tables[] = {
-    {16, {12, 8, 4, 1}, 4},
-    {8, {6, 3, 1}, 3},
-    {4, {4, 2, 1}, 3},
+    {16, 4, {12, 8, 4, 1}},
+    {8, 3, {6, 3, 1}},
+    {4, 3, {4, 2, 1}},
 };
 
 static const struct tile_table *table_of(const target *t) {
@@ -33,11 +35,18 @@ enum tile_parameter { A, A_STRIDE, B, B_STRIDE, DEPTH, C, C_STRIDE, ROWS, COLUMN
 
 typedef struct tile {
   function f; /* of it e and value */
-  int lanes, height;
+  int lanes, vectors, height;
   tile_multiply *multiply;
   LLVMTypeRef vector;
-  LLVMValueRef sums[12 * VECTORS]; /* by row, then vector */
+  LLVMValueRef sums[HEIGHT_MAX * VECTORS_MAX]; /* by row, then vector */
+  LLVMValueRef columns;                        /* of tiles with masks: bit i says that column i is there */
+  LLVMValueRef masks[VECTORS_MAX];             /* the same, by vector */
 } tile;
+
+/* Whether loads and stores of a part of a vector cost as much as those of a whole one: AVX-512's. */
+static bool has_masks(const tile *t) {
+  return t->lanes == MASKED_LANES;
+}
 
 LLVMBuilderRef tile_start_function(function *f, emitter *e, const char *name, LLVMTypeRef type) {
   *f = (function){.e = e, .value = LLVMAddFunction(e->module, name, type)};
@@ -73,22 +82,68 @@ LLVMValueRef tile_splat(emitter *e, LLVMTypeRef vector, LLVMValueRef number) {
   return LLVMBuildShuffleVector(e->builder, first, none, LLVMConstNull(indices), "");
 }
 
+LLVMValueRef tile_call_masked(emitter *e, const char *name, LLVMTypeRef vector, int count, LLVMValueRef *arguments) {
+  unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+  LLVMTypeRef types[] = {vector, e->type_pointer};
+  LLVMValueRef intrinsic = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
+  LLVMTypeRef type = LLVMIntrinsicGetType(e->context, id, types, 2);
+  return LLVMBuildCall2(e->builder, type, intrinsic, arguments, (unsigned)count, "");
+}
+
+/* ---- masks ---- */
+
+/* The bits of vector v among those of all columns. */
+static LLVMValueRef bits_of(tile *t, LLVMValueRef bits, int v) {
+  emitter *e = t->f.e;
+  bits = LLVMBuildLShr(e->builder, bits, emitter_integer(e, v * t->lanes), "");
+  LLVMTypeRef word = LLVMInt16TypeInContext(e->context);
+  return LLVMBuildBitCast(e->builder, LLVMBuildTrunc(e->builder, bits, word, ""),
+                          LLVMVectorType(e->type_bool, (unsigned)t->lanes), "");
+}
+
+static void start_masks(tile *t) {
+  LLVMBuilderRef b = t->f.e->builder;
+  LLVMValueRef one = emitter_integer(t->f.e, 1);
+  t->columns = LLVMBuildSub(b, LLVMBuildShl(b, one, LLVMGetParam(t->f.value, COLUMNS), ""), one, "");
+  for (int v = 0; v < t->vectors; v++)
+    t->masks[v] = bits_of(t, t->columns, v);
+}
+
+/* Of vector v of a row: the columns that are there, in the rows that are there. */
+static LLVMValueRef row_mask(tile *t, int row, int v) {
+  emitter *e = t->f.e;
+  LLVMValueRef is_there =
+      LLVMBuildICmp(e->builder, LLVMIntSGT, LLVMGetParam(t->f.value, ROWS), emitter_integer(e, row), "");
+  return bits_of(t, LLVMBuildSelect(e->builder, is_there, t->columns, emitter_integer(e, 0), ""), v);
+}
+
+static LLVMValueRef load_masked(tile *t, LLVMValueRef at, LLVMValueRef mask) {
+  emitter *e = t->f.e;
+  LLVMValueRef alignment = LLVMConstInt(e->type_i32, sizeof(float), false);
+  LLVMValueRef arguments[] = {at, alignment, mask, LLVMConstNull(t->vector)};
+  return tile_call_masked(e, "llvm.masked.load", t->vector, 4, arguments);
+}
+
 /* ---- the sums ---- */
 
 static LLVMValueRef multiply_add(emitter *e, LLVMValueRef left, LLVMValueRef right, LLVMValueRef sum) {
   return math_intrinsic(e->builder, "llvm.fmuladd", 3, (LLVMValueRef[]){left, right, sum});
 }
 
+static LLVMValueRef load_right(tile *t, LLVMValueRef at, int v) {
+  return has_masks(t) ? load_masked(t, at, t->masks[v]) : load_vector(t->f.e, t->vector, at);
+}
+
 static void emit_depth_step(tile *t, LLVMValueRef a, LLVMValueRef b) {
   emitter *e = t->f.e;
-  LLVMValueRef right[VECTORS];
-  for (int v = 0; v < VECTORS; v++)
-    right[v] = load_vector(e, t->vector, element(e, b, emitter_integer(e, v * t->lanes)));
+  LLVMValueRef right[VECTORS_MAX];
+  for (int v = 0; v < t->vectors; v++)
+    right[v] = load_right(t, element(e, b, emitter_integer(e, v * t->lanes)), v);
   for (int i = 0; i < t->height; i++) {
     LLVMValueRef number = LLVMBuildLoad2(e->builder, e->type_f32, element(e, a, emitter_integer(e, i)), "");
     LLVMValueRef left = tile_splat(e, t->vector, number);
-    for (int v = 0; v < VECTORS; v++) {
-      LLVMValueRef *sum = &t->sums[i * VECTORS + v];
+    for (int v = 0; v < t->vectors; v++) {
+      LLVMValueRef *sum = &t->sums[i * t->vectors + v];
       *sum = t->multiply(e, left, right[v], *sum);
     }
   }
@@ -99,16 +154,16 @@ static void add_incoming(LLVMValueRef phi, LLVMValueRef before, LLVMBasicBlockRe
   LLVMAddIncoming(phi, (LLVMValueRef[]){before, next}, (LLVMBasicBlockRef[]){from, loop}, 2);
 }
 
-/* do … while: a depth is 1 at least. */
-static void emit_sums(tile *t) {
+/* do … while: a depth is 1 at least. What the sums begin with comes from the block where the builder is. */
+static void emit_sums(tile *t, LLVMValueRef const *begin) {
   emitter *e = t->f.e;
   LLVMBuilderRef b = e->builder;
   LLVMBasicBlockRef entry = LLVMGetInsertBlock(b), loop = open_block(&t->f, "loop"), end = open_block(&t->f, "end");
   LLVMBuildBr(b, loop);
   LLVMPositionBuilderAtEnd(b, loop);
   LLVMValueRef left = LLVMBuildPhi(b, e->type_pointer, "a"), right = LLVMBuildPhi(b, e->type_pointer, "b");
-  LLVMValueRef rest = LLVMBuildPhi(b, e->type_i64, "rest"), phis[12 * VECTORS];
-  int count = t->height * VECTORS;
+  LLVMValueRef rest = LLVMBuildPhi(b, e->type_i64, "rest"), phis[HEIGHT_MAX * VECTORS_MAX];
+  int count = t->height * t->vectors;
   for (int i = 0; i < count; i++)
     t->sums[i] = phis[i] = LLVMBuildPhi(b, t->vector, "sum");
   emit_depth_step(t, left, right);
@@ -118,20 +173,12 @@ static void emit_sums(tile *t) {
   add_incoming(right, LLVMGetParam(f, B), entry, element(e, right, LLVMGetParam(f, B_STRIDE)), loop);
   add_incoming(rest, LLVMGetParam(f, DEPTH), entry, less, loop);
   for (int i = 0; i < count; i++)
-    add_incoming(phis[i], LLVMConstNull(t->vector), entry, t->sums[i], loop);
+    add_incoming(phis[i], begin[i], entry, t->sums[i], loop);
   LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSGT, less, emitter_integer(e, 0), ""), loop, end);
   LLVMPositionBuilderAtEnd(b, end);
 }
 
 /* ---- the result ---- */
-
-LLVMValueRef tile_call_masked(emitter *e, const char *name, LLVMTypeRef vector, int count, LLVMValueRef *arguments) {
-  unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
-  LLVMTypeRef types[] = {vector, e->type_pointer};
-  LLVMValueRef intrinsic = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
-  LLVMTypeRef type = LLVMIntrinsicGetType(e->context, id, types, 2);
-  return LLVMBuildCall2(e->builder, type, intrinsic, arguments, (unsigned)count, "");
-}
 
 /* The lanes of vector v that are columns of the result. */
 static LLVMValueRef mask_of(tile *t, int v) {
@@ -145,11 +192,54 @@ static LLVMValueRef mask_of(tile *t, int v) {
                        tile_splat(e, indices, columns), "");
 }
 
+/* ---- with masks: one way for all numbers of rows and columns ---- */
+
+static LLVMValueRef result_at(tile *t, int row, int v) {
+  emitter *e = t->f.e;
+  LLVMValueRef offset = LLVMBuildMul(e->builder, LLVMGetParam(t->f.value, C_STRIDE), emitter_integer(e, row), "");
+  offset = LLVMBuildAdd(e->builder, offset, emitter_integer(e, v * t->lanes), "");
+  return LLVMBuildGEP2(e->builder, e->type_f32, LLVMGetParam(t->f.value, C), &offset, 1, "");
+}
+
+/* Zeros, or the result as it was; the builder is left where both ways meet. */
+static void emit_begin(tile *t, LLVMValueRef *begin) {
+  emitter *e = t->f.e;
+  LLVMBuilderRef b = e->builder;
+  LLVMBasicBlockRef entry = LLVMGetInsertBlock(b), add = open_block(&t->f, "add"), both = open_block(&t->f, "both");
+  LLVMValueRef accumulate = LLVMGetParam(t->f.value, ACCUMULATE), zeros = LLVMConstNull(t->vector);
+  LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntNE, accumulate, emitter_integer(e, 0), ""), add, both);
+  LLVMPositionBuilderAtEnd(b, add);
+  LLVMValueRef old[HEIGHT_MAX * VECTORS_MAX];
+  for (int i = 0; i < t->height * t->vectors; i++) {
+    int row = i / t->vectors, v = i % t->vectors;
+    old[i] = load_masked(t, result_at(t, row, v), row_mask(t, row, v));
+  }
+  LLVMBuildBr(b, both);
+  LLVMPositionBuilderAtEnd(b, both);
+  for (int i = 0; i < t->height * t->vectors; i++) {
+    begin[i] = LLVMBuildPhi(b, t->vector, "begin");
+    add_incoming(begin[i], zeros, entry, old[i], add);
+  }
+}
+
+static void emit_end(tile *t) {
+  emitter *e = t->f.e;
+  LLVMValueRef alignment = LLVMConstInt(e->type_i32, sizeof(float), false);
+  for (int i = 0; i < t->height * t->vectors; i++) {
+    int row = i / t->vectors, v = i % t->vectors;
+    LLVMValueRef arguments[] = {t->sums[i], result_at(t, row, v), alignment, row_mask(t, row, v)};
+    tile_call_masked(e, "llvm.masked.store", t->vector, 4, arguments);
+  }
+  LLVMBuildRetVoid(e->builder);
+}
+
+/* ---- without masks: a way for whole tiles and one for parts ---- */
+
 static void emit_row(tile *t, int row, LLVMValueRef at, LLVMValueRef const *masks, bool accumulate) {
   emitter *e = t->f.e;
   LLVMValueRef alignment = LLVMConstInt(e->type_i32, sizeof(float), false);
-  for (int v = 0; v < VECTORS; v++) {
-    LLVMValueRef sum = t->sums[row * VECTORS + v], to = element(e, at, emitter_integer(e, v * t->lanes));
+  for (int v = 0; v < t->vectors; v++) {
+    LLVMValueRef sum = t->sums[row * t->vectors + v], to = element(e, at, emitter_integer(e, v * t->lanes));
     if (accumulate) {
       LLVMValueRef old = masks ? tile_call_masked(e, "llvm.masked.load", t->vector, 4,
                                                   (LLVMValueRef[]){to, alignment, masks[v], LLVMConstNull(t->vector)})
@@ -166,8 +256,8 @@ static void emit_row(tile *t, int row, LLVMValueRef at, LLVMValueRef const *mask
 /* All rows, or as many as there are. */
 static void emit_rows(tile *t, bool masked, bool accumulate, LLVMBasicBlockRef done) {
   emitter *e = t->f.e;
-  LLVMValueRef masks[VECTORS], at = LLVMGetParam(t->f.value, C);
-  for (int v = 0; masked && v < VECTORS; v++)
+  LLVMValueRef masks[VECTORS_MAX], at = LLVMGetParam(t->f.value, C);
+  for (int v = 0; masked && v < t->vectors; v++)
     masks[v] = mask_of(t, v);
   for (int row = 0; row < t->height; row++) {
     if (row) {
@@ -190,7 +280,7 @@ static void emit_result(tile *t) {
                                   {open_block(&t->f, "set.masked"), open_block(&t->f, "add.masked")}};
   LLVMBasicBlockRef kinds[2] = {open_block(&t->f, "full"), open_block(&t->f, "narrow")};
   LLVMValueRef full = LLVMBuildICmp(e->builder, LLVMIntSGE, LLVMGetParam(t->f.value, COLUMNS),
-                                    emitter_integer(e, VECTORS * t->lanes), "");
+                                    emitter_integer(e, t->vectors * t->lanes), "");
   LLVMValueRef adds =
       LLVMBuildICmp(e->builder, LLVMIntNE, LLVMGetParam(t->f.value, ACCUMULATE), emitter_integer(e, 0), "");
   LLVMBuildCondBr(e->builder, full, kinds[0], kinds[1]);
@@ -206,14 +296,27 @@ static void emit_result(tile *t) {
   LLVMBuildRetVoid(e->builder);
 }
 
-LLVMValueRef tile_emit(emitter *e, const char *name, int lanes, int height, tile_multiply *multiply) {
+LLVMValueRef tile_emit(emitter *e, const char *name, int lanes, int vectors, int height, tile_multiply *multiply) {
   LLVMTypeRef p = e->type_pointer, i = e->type_i64;
   LLVMTypeRef type = LLVMFunctionType(e->type_void, (LLVMTypeRef[]){p, i, p, i, i, p, i, i, i, i}, 10, false);
-  tile t = {
-      .lanes = lanes, .height = height, .multiply = multiply, .vector = LLVMVectorType(e->type_f32, (unsigned)lanes)};
-  tile_start_function(&t.f, e, arena_print(e->arena, "%s.%d", name, height), type);
-  emit_sums(&t);
-  emit_result(&t);
+  tile t = {.lanes = lanes,
+            .vectors = vectors,
+            .height = height,
+            .multiply = multiply,
+            .vector = LLVMVectorType(e->type_f32, (unsigned)lanes)};
+  tile_start_function(&t.f, e, arena_print(e->arena, "%s.%dx%d", name, height, vectors * lanes), type);
+  LLVMValueRef begin[HEIGHT_MAX * VECTORS_MAX];
+  for (int k = 0; k < height * vectors; k++)
+    begin[k] = LLVMConstNull(t.vector);
+  if (!has_masks(&t)) {
+    emit_sums(&t, begin);
+    emit_result(&t);
+    return t.f.value;
+  }
+  start_masks(&t);
+  emit_begin(&t, begin);
+  emit_sums(&t, begin);
+  emit_end(&t);
   return t.f.value;
 }
 
@@ -282,20 +385,27 @@ LLVMValueRef tile_constant(emitter *e, LLVMValueRef content, const char *name) {
   return global;
 }
 
+static LLVMValueRef emit_heights(emitter *e, const struct tile_table *table, int vectors) {
+  LLVMValueRef functions[HEIGHTS_MAX];
+  for (int i = 0; i < table->count; i++)
+    functions[i] = tile_emit(e, "tile", table->lanes, vectors, table->heights[i], multiply_add);
+  return tile_constant(e, LLVMConstArray2(e->type_pointer, functions, (unsigned)table->count), "tiles");
+}
+
 static LLVMValueRef make_tiles(emitter *e) {
   const struct tile_table *table = table_of(e->target);
-  LLVMValueRef heights[HEIGHTS_MAX], functions[HEIGHTS_MAX];
-  for (int i = 0; i < table->count; i++) {
+  LLVMValueRef heights[HEIGHTS_MAX];
+  for (int i = 0; i < table->count; i++)
     heights[i] = LLVMConstInt(e->type_i32, (unsigned long long)table->heights[i], false);
-    functions[i] = tile_emit(e, "tile", table->lanes, table->heights[i], multiply_add);
-  }
   unsigned count = (unsigned)table->count;
   LLVMValueRef members[] = {LLVMConstInt(e->type_i32, (unsigned long long)table->lanes, false),
-                            LLVMConstInt(e->type_i32, VECTORS * (unsigned long long)table->lanes, false),
+                            LLVMConstInt(e->type_i32, VECTORS_MAX * (unsigned long long)table->lanes, false),
                             LLVMConstInt(e->type_i32, count, false),
                             LLVMConstInt(e->type_i32, target_contractions(e->target) == CONTRACTIONS_EMITTED, false),
+                            LLVMConstInt(e->type_i32, table->lanes == MASKED_LANES, false),
                             tile_constant(e, LLVMConstArray2(e->type_i32, heights, count), "heights"),
-                            tile_constant(e, LLVMConstArray2(e->type_pointer, functions, count), "tiles"),
+                            emit_heights(e, table, VECTORS_MAX),
+                            emit_heights(e, table, 1),
                             emit_transpose(e, table->lanes)};
   LLVMValueRef content = LLVMConstStructInContext(e->context, members, sizeof members / sizeof *members, false);
   return tile_constant(e, content, "tiles");

@@ -168,7 +168,7 @@ static LLVMValueRef make_tiles(emitter *e) {
   LLVMValueRef sizes[HEIGHT_COUNT], functions[HEIGHT_COUNT];
   for (int i = 0; i < HEIGHT_COUNT; i++) {
     sizes[i] = LLVMConstInt(e->type_i32, (unsigned long long)heights[i], false);
-    functions[i] = tile_emit(e, "tile.bf16", LANES, heights[i], multiply_add);
+    functions[i] = tile_emit(e, "tile.bf16", LANES, COLUMNS / LANES, heights[i], multiply_add);
   }
   LLVMValueRef members[] = {LLVMConstInt(e->type_i32, LANES, false),
                             LLVMConstInt(e->type_i32, COLUMNS, false),

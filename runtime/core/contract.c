@@ -14,7 +14,11 @@ enum {
   LEFT_LANES_MAX = 16,
   LEFT_FLOATS = DEPTH_MAX * LEFT_LANES_MAX,
   RIGHT_FLOATS = (int)(RETORT_PACKING_BYTES / sizeof(float)) - LEFT_FLOATS,
+  PANELS_FLOATS = 163840, /* of panels in place, that stay in the second-level cache while rows pass by */
   IN_PLACE_ROWS = 64,     /* up to so many rows, packing the right operand costs more than it gives */
+  IN_PLACE_STRIDE = 256,  /* and when several rows of it lie in a page of memory */
+  IN_PLACE_COLUMNS = 64,  /* up to so many columns, the same of a left operand that lies as tiles read it */
+  ROWS_UNIT = 4,          /* rows are shared out by so many */
   WORK_PER_PART = 1 << 17 /* multiplications: less is not worth waking a thread */
 };
 
@@ -110,7 +114,7 @@ static const float *right_at(const product *p, const block *b, int64_t column) {
 
 /* Whether the panel of so many columns is read where it is. */
 static int is_in_place(const product *p, const block *b, int64_t columns) {
-  return b->in_place && (columns == p->tiles->columns || p->form_b == RETORT_PANELS);
+  return b->in_place && (columns == p->tiles->columns || p->form_b == RETORT_PANELS || p->tiles->exact);
 }
 
 static void pack_right(const product *p, const block *b) {
@@ -128,59 +132,74 @@ static void pack_right(const product *p, const block *b) {
   }
 }
 
-static void pack_left(const product *p, const block *b, int64_t row, int64_t rows, int64_t width) {
+/* The rows of the left operand as a tile of that height reads them, and the stride of depths. */
+static const float *find_left(const product *p, const block *b, int64_t row, int64_t rows, int64_t height,
+                              int64_t *stride) {
+  int64_t width = *stride = divide_up(p->tiles->heights[0], p->tiles->lanes) * p->tiles->lanes;
   if (!p->transpose_a) {
     transpose_rows(p->tiles, p->a + row * p->a_stride + b->l, p->a_stride, rows, b->depth, b->left, width);
-    return;
+    return b->left;
+  }
+  const float *from = p->a + b->l * p->a_stride + row;
+  if (rows == height && b->width <= IN_PLACE_COLUMNS) {
+    *stride = p->a_stride;
+    return from;
   }
   /* What lies behind the rows is read with them where it is there: whole vectors are faster. */
-  int64_t columns = lesser(width, p->m - row);
-  copy_rows(p->a + b->l * p->a_stride + row, p->a_stride, b->depth, columns, b->left, width);
+  copy_rows(from, p->a_stride, b->depth, lesser(width, p->m - row), b->left, width);
+  return b->left;
 }
 
-static retort_tile *tile_for(const retort_tiles *t, int64_t rows) {
+static int height_for(const retort_tiles *t, int64_t rows) {
   int i = t->count - 1;
   while (t->heights[i] < rows)
     i--;
-  return t->tiles[i];
+  return i;
 }
 
 /* Rows [row, row + rows) of the block. */
 static void multiply_panel(const product *p, const block *b, int64_t row, int64_t rows) {
   const retort_tiles *t = p->tiles;
-  int64_t left_width = divide_up(t->heights[0], t->lanes) * t->lanes, width = t->columns;
-  pack_left(p, b, row, rows, left_width);
-  retort_tile *tile = tile_for(t, rows);
+  int height = height_for(t, rows);
+  int64_t left_stride, width = t->columns;
+  const float *left = find_left(p, b, row, rows, t->heights[height], &left_stride);
   const float *packed = b->right;
   float *c = p->c + row * p->c_stride + b->j;
   int64_t accumulate = p->accumulate || b->l > 0;
   for (int64_t column = 0; column < b->width; column += width) {
     int64_t columns = lesser(width, b->width - column);
+    retort_tile *tile = columns <= t->lanes ? t->narrow[height] : t->tiles[height];
     if (is_in_place(p, b, columns)) {
-      tile(b->left, left_width, right_at(p, b, column), b->in_place, b->depth, c + column, p->c_stride, rows, columns,
+      tile(left, left_stride, right_at(p, b, column), b->in_place, b->depth, c + column, p->c_stride, rows, columns,
            accumulate);
       continue;
     }
-    tile(b->left, left_width, packed, width, b->depth, c + column, p->c_stride, rows, columns, accumulate);
+    tile(left, left_stride, packed, width, b->depth, c + column, p->c_stride, rows, columns, accumulate);
     packed += width * b->depth;
   }
+}
+
+/* How many columns of so much depth are a block: as equal ones as whole panels allow. */
+static int64_t block_columns(const product *p, int64_t depth, int64_t in_place) {
+  if (in_place && p->m <= IN_PLACE_ROWS)
+    return p->n;
+  int64_t fitting = (in_place ? PANELS_FLOATS : RIGHT_FLOATS) / depth / RETORT_PANEL_COLUMNS;
+  int64_t panels = divide_up(p->n, RETORT_PANEL_COLUMNS);
+  return divide_up(panels, divide_up(panels, fitting)) * RETORT_PANEL_COLUMNS;
 }
 
 static void multiply(const product *p) {
   const retort_tiles *t = p->tiles;
   int64_t depth = divide_up(p->k, divide_up(p->k, DEPTH_MAX));
-  int64_t in_place = p->form_b == RETORT_PANELS                          ? RETORT_PANEL_COLUMNS
-                     : p->form_b == RETORT_ROWS && p->m <= IN_PLACE_ROWS ? p->b_stride
-                                                                         : 0;
-  int64_t fitting = RIGHT_FLOATS / depth / RETORT_PANEL_COLUMNS * RETORT_PANEL_COLUMNS;
-  if (in_place && p->m <= IN_PLACE_ROWS)
-    fitting = p->n;
-  for (int64_t j = 0; j < p->n; j += fitting)
+  int in_rows = p->form_b == RETORT_ROWS && (p->m <= IN_PLACE_ROWS || p->b_stride <= IN_PLACE_STRIDE);
+  int64_t in_place = p->form_b == RETORT_PANELS ? RETORT_PANEL_COLUMNS : in_rows ? p->b_stride : 0;
+  int64_t columns = block_columns(p, depth, in_place);
+  for (int64_t j = 0; j < p->n; j += columns)
     for (int64_t l = 0; l < p->k; l += depth) {
       block b = {.l = l,
                  .depth = lesser(depth, p->k - l),
                  .j = j,
-                 .width = lesser(fitting, p->n - j),
+                 .width = lesser(columns, p->n - j),
                  .in_place = in_place,
                  .left = p->packing,
                  .right = p->packing + LEFT_FLOATS};
@@ -192,10 +211,9 @@ static void multiply(const product *p) {
 
 /* ---- several threads ---- */
 
-/* Rows [begin, end) in units of tiles. */
 static void multiply_rows(void *context, int64_t begin, int64_t end, int64_t worker) {
   product part = *(const product *)context;
-  int64_t from = begin * part.tiles->heights[0], to = lesser(end * part.tiles->heights[0], part.m);
+  int64_t from = begin * ROWS_UNIT, to = lesser(end * ROWS_UNIT, part.m);
   part.a += part.transpose_a ? from : from * part.a_stride;
   part.c += from * part.c_stride;
   part.m = to - from;
@@ -214,15 +232,22 @@ static void multiply_columns(void *context, int64_t begin, int64_t end, int64_t 
   multiply(&part);
 }
 
+/* Each part reads the whole of one operand, and packs it: the smaller one, unless the parts differ too much. */
+static int shares_columns(const product *p, int64_t parts) {
+  int64_t panels = divide_up(p->n, RETORT_PANEL_COLUMNS), most = divide_up(panels, parts) * parts;
+  int64_t rows = divide_up(p->m, ROWS_UNIT), most_rows = divide_up(rows, parts) * parts;
+  int even = panels * 10 >= most * 9, even_rows = rows * 10 >= most_rows * 9;
+  return even != even_rows ? even : p->n >= p->m;
+}
+
 static void multiply_parallel(product *p, int threads) {
-  int64_t rows = divide_up(p->m, p->tiles->heights[0]), columns = divide_up(p->n, RETORT_PANEL_COLUMNS);
   int64_t parts = lesser(threads, p->m * p->n * p->k / WORK_PER_PART);
   if (parts <= 1)
     multiply(p);
-  else if (rows >= columns)
-    retort_parallel(multiply_rows, p, rows, (int)parts);
+  else if (shares_columns(p, parts))
+    retort_parallel(multiply_columns, p, divide_up(p->n, RETORT_PANEL_COLUMNS), (int)parts);
   else
-    retort_parallel(multiply_columns, p, columns, (int)parts);
+    retort_parallel(multiply_rows, p, divide_up(p->m, ROWS_UNIT), (int)parts);
 }
 
 /* ---- the choice ---- */

@@ -167,7 +167,8 @@ void retort_sgemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_
 
 /* Register tiles of a target, emitted. A tile computes c[rows, columns], rows at most its height and columns at most
  * two vectors: c[i, j] = sum over l of a[l * a_stride + i] * b[l * b_stride + j] (+ c[i, j] where accumulate is not 0),
- * of depth 1 or more. It reads a and b for all its rows and columns; of c it touches none beyond rows and columns. */
+ * of depth 1 or more. It reads a for all its height, and b for all the columns of its vectors unless it is exact; of c
+ * it touches none beyond rows and columns. */
 typedef void retort_tile(const float *a, int64_t a_stride, const float *b, int64_t b_stride, int64_t depth, float *c,
                          int64_t c_stride, int64_t rows, int64_t columns, int64_t accumulate);
 /* to[j * to_stride + i] = from[min(i, rows - 1) * from_stride + j], for j < columns and i below the floats of a vector;
@@ -178,8 +179,10 @@ typedef struct retort_tiles {
   int32_t lanes, columns; /* floats of a vector, of two */
   int32_t count;          /* of heights */
   int32_t always;         /* never the library */
+  int32_t exact;          /* of b, no column is read beyond those asked for */
   const int32_t *heights; /* falling; the last is 1 */
   retort_tile *const *tiles;
+  retort_tile *const *narrow; /* of columns for one vector */
   retort_transpose *transpose;
 } retort_tiles;
 
