@@ -31,7 +31,7 @@ static const struct tile_table *table_of(const target *t) {
   return &tables[i];
 }
 
-enum tile_parameter { A, A_STRIDE, B, B_STRIDE, DEPTH, C, C_STRIDE, ROWS, COLUMNS, ACCUMULATE };
+enum tile_parameter { A, A_STRIDE, B, B_STRIDE, DEPTH, C, C_STRIDE, ROWS, COLUMNS, ACCUMULATE, NEXT, NEXT_STRIDE };
 
 typedef struct tile {
   function f; /* of it e and value */
@@ -154,6 +154,18 @@ static void add_incoming(LLVMValueRef phi, LLVMValueRef before, LLVMBasicBlockRe
   LLVMAddIncoming(phi, (LLVMValueRef[]){before, next}, (LLVMBasicBlockRef[]){from, loop}, 2);
 }
 
+/* Into the second-level cache. */
+static void fetch(emitter *e, LLVMValueRef at) {
+  static const char name[] = "llvm.prefetch";
+  enum { READ = 0, LOCALITY = 2, DATA = 1 };
+  unsigned id = LLVMLookupIntrinsicID(name, sizeof name - 1);
+  LLVMValueRef arguments[] = {at, LLVMConstInt(e->type_i32, READ, false), LLVMConstInt(e->type_i32, LOCALITY, false),
+                              LLVMConstInt(e->type_i32, DATA, false)};
+  LLVMValueRef intrinsic = LLVMGetIntrinsicDeclaration(e->module, id, &e->type_pointer, 1);
+  LLVMTypeRef type = LLVMIntrinsicGetType(e->context, id, &e->type_pointer, 1);
+  LLVMBuildCall2(e->builder, type, intrinsic, arguments, 4, "");
+}
+
 /* do … while: a depth is 1 at least. What the sums begin with comes from the block where the builder is. */
 static void emit_sums(tile *t, LLVMValueRef const *begin) {
   emitter *e = t->f.e;
@@ -166,11 +178,15 @@ static void emit_sums(tile *t, LLVMValueRef const *begin) {
   int count = t->height * t->vectors;
   for (int i = 0; i < count; i++)
     t->sums[i] = phis[i] = LLVMBuildPhi(b, t->vector, "sum");
+  LLVMValueRef next = LLVMBuildPhi(b, e->type_pointer, "next");
   emit_depth_step(t, left, right);
+  for (int v = 0; v < t->vectors; v++)
+    fetch(e, element(e, next, emitter_integer(e, v * t->lanes)));
   LLVMValueRef less = LLVMBuildSub(b, rest, emitter_integer(e, 1), "");
   LLVMValueRef f = t->f.value;
   add_incoming(left, LLVMGetParam(f, A), entry, element(e, left, LLVMGetParam(f, A_STRIDE)), loop);
   add_incoming(right, LLVMGetParam(f, B), entry, element(e, right, LLVMGetParam(f, B_STRIDE)), loop);
+  add_incoming(next, LLVMGetParam(f, NEXT), entry, element(e, next, LLVMGetParam(f, NEXT_STRIDE)), loop);
   add_incoming(rest, LLVMGetParam(f, DEPTH), entry, less, loop);
   for (int i = 0; i < count; i++)
     add_incoming(phis[i], begin[i], entry, t->sums[i], loop);
@@ -298,7 +314,7 @@ static void emit_result(tile *t) {
 
 LLVMValueRef tile_emit(emitter *e, const char *name, int lanes, int vectors, int height, tile_multiply *multiply) {
   LLVMTypeRef p = e->type_pointer, i = e->type_i64;
-  LLVMTypeRef type = LLVMFunctionType(e->type_void, (LLVMTypeRef[]){p, i, p, i, i, p, i, i, i, i}, 10, false);
+  LLVMTypeRef type = LLVMFunctionType(e->type_void, (LLVMTypeRef[]){p, i, p, i, i, p, i, i, i, i, p, i}, 12, false);
   tile t = {.lanes = lanes,
             .vectors = vectors,
             .height = height,

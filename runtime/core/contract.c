@@ -13,8 +13,10 @@ enum {
   DEPTH_MAX = 384, /* of a block: a panel of 12 rows takes 24 KiB of the first-level cache */
   LEFT_LANES_MAX = 16,
   LEFT_FLOATS = DEPTH_MAX * LEFT_LANES_MAX,
-  RIGHT_FLOATS = (int)(RETORT_PACKING_BYTES / sizeof(float)) - LEFT_FLOATS,
-  PANELS_FLOATS = 163840, /* of panels in place, that stay in the second-level cache while rows pass by */
+  ALL_FLOATS = (int)(RETORT_PACKING_BYTES / sizeof(float)),
+  RIGHT_FLOATS = ALL_FLOATS - LEFT_FLOATS,
+  ONE_PANEL_FLOATS = DEPTH_MAX * RETORT_PANEL_COLUMNS,
+  LEFT_PANELS_MAX = 40,
   IN_PLACE_ROWS = 64,     /* up to so many rows, packing the right operand costs more than it gives */
   IN_PLACE_STRIDE = 256,  /* and when several rows of it lie in a page of memory */
   IN_PLACE_COLUMNS = 64,  /* up to so many columns, the same of a left operand that lies as tiles read it */
@@ -132,22 +134,14 @@ static void pack_right(const product *p, const block *b) {
   }
 }
 
-/* The rows of the left operand as a tile of that height reads them, and the stride of depths. */
-static const float *find_left(const product *p, const block *b, int64_t row, int64_t rows, int64_t height,
-                              int64_t *stride) {
-  int64_t width = *stride = divide_up(p->tiles->heights[0], p->tiles->lanes) * p->tiles->lanes;
-  if (!p->transpose_a) {
-    transpose_rows(p->tiles, p->a + row * p->a_stride + b->l, p->a_stride, rows, b->depth, b->left, width);
-    return b->left;
-  }
-  const float *from = p->a + b->l * p->a_stride + row;
-  if (rows == height && b->width <= IN_PLACE_COLUMNS) {
-    *stride = p->a_stride;
-    return from;
-  }
-  /* What lies behind the rows is read with them where it is there: whole vectors are faster. */
-  copy_rows(from, p->a_stride, b->depth, lesser(width, p->m - row), b->left, width);
-  return b->left;
+typedef struct left_panel { /* rows of the left operand as tiles of a height read them */
+  const float *at;
+  int64_t stride, rows; /* of depths */
+  int height;           /* which */
+} left_panel;
+
+static int64_t left_width(const retort_tiles *t) {
+  return divide_up(t->heights[0], t->lanes) * t->lanes;
 }
 
 static int height_for(const retort_tiles *t, int64_t rows) {
@@ -157,55 +151,110 @@ static int height_for(const retort_tiles *t, int64_t rows) {
   return i;
 }
 
-/* Rows [row, row + rows) of the block. */
-static void multiply_panel(const product *p, const block *b, int64_t row, int64_t rows) {
+static left_panel find_left(const product *p, const block *b, int64_t row, int64_t rows, float *room) {
   const retort_tiles *t = p->tiles;
-  int height = height_for(t, rows);
-  int64_t left_stride, width = t->columns;
-  const float *left = find_left(p, b, row, rows, t->heights[height], &left_stride);
-  const float *packed = b->right;
-  float *c = p->c + row * p->c_stride + b->j;
-  int64_t accumulate = p->accumulate || b->l > 0;
-  for (int64_t column = 0; column < b->width; column += width) {
-    int64_t columns = lesser(width, b->width - column);
-    retort_tile *tile = columns <= t->lanes ? t->narrow[height] : t->tiles[height];
-    if (is_in_place(p, b, columns)) {
-      tile(left, left_stride, right_at(p, b, column), b->in_place, b->depth, c + column, p->c_stride, rows, columns,
-           accumulate);
-      continue;
-    }
-    tile(left, left_stride, packed, width, b->depth, c + column, p->c_stride, rows, columns, accumulate);
-    packed += width * b->depth;
+  left_panel found = {.at = room, .stride = left_width(t), .rows = rows, .height = height_for(t, rows)};
+  if (!p->transpose_a) {
+    transpose_rows(t, p->a + row * p->a_stride + b->l, p->a_stride, rows, b->depth, room, found.stride);
+    return found;
+  }
+  const float *from = p->a + b->l * p->a_stride + row;
+  if (rows == t->heights[found.height] && b->width <= IN_PLACE_COLUMNS) {
+    found.at = from;
+    found.stride = p->a_stride;
+    return found;
+  }
+  /* What lies behind the rows is read with them where it is there: whole vectors are faster. */
+  copy_rows(from, p->a_stride, b->depth, lesser(found.stride, p->m - row), room, found.stride);
+  return found;
+}
+
+/* Where what is read after those columns begins, when it is in panels; it is fetched meanwhile. */
+static const float *right_behind(const product *p, const block *b, int64_t column) {
+  if (p->form_b != RETORT_PANELS)
+    return NULL;
+  if (column < b->width)
+    return right_at(p, b, column);
+  block next = *b;
+  next.l += b->depth;
+  return next.l < p->k ? right_at(p, &next, 0) : NULL;
+}
+
+/* The columns, as a tile has them, of all rows. Each tile fetches its part of what comes next. */
+static void multiply_column(const product *p, const block *b, const left_panel *left, int count, const float *right,
+                            int64_t right_stride, int64_t column, float *c) {
+  const retort_tiles *t = p->tiles;
+  int64_t columns = lesser(t->columns, b->width - column), accumulate = p->accumulate || b->l > 0;
+  retort_tile *const *tiles = columns <= t->lanes ? t->narrow : t->tiles;
+  const float *next = right_behind(p, b, column + t->columns);
+  int64_t step = next ? RETORT_PANEL_COLUMNS / count : 0;
+  for (int i = 0; i < count; i++) {
+    tiles[left[i].height](left[i].at, left[i].stride, right, right_stride, b->depth, c, p->c_stride, left[i].rows,
+                          columns, accumulate, next ? next : right, step);
+    c += left[i].rows * p->c_stride;
+    if (next)
+      next += step * b->depth;
   }
 }
 
+/* Rows [row, row + rows) of the block: each panel of the right operand meets all of them while it is in the first-level
+ * cache. */
+static void multiply_rows_of_block(const product *p, const block *b, int64_t row, int64_t rows) {
+  const retort_tiles *t = p->tiles;
+  left_panel left[LEFT_PANELS_MAX];
+  int count = 0;
+  for (int64_t i = 0; i < rows; i += t->heights[0], count++)
+    left[count] = find_left(p, b, row + i, lesser(t->heights[0], rows - i), b->left + count * b->depth * left_width(t));
+  const float *packed = b->right;
+  for (int64_t column = 0; column < b->width; column += t->columns) {
+    float *c = p->c + row * p->c_stride + b->j + column;
+    if (is_in_place(p, b, lesser(t->columns, b->width - column))) {
+      multiply_column(p, b, left, count, right_at(p, b, column), b->in_place, column, c);
+      continue;
+    }
+    multiply_column(p, b, left, count, packed, t->columns, column, c);
+    packed += t->columns * b->depth;
+  }
+}
+
+/* The block with its room: where the right operand is in place but for the columns behind its last whole panel, all
+ * but a panel is the left one's. */
+static block place_block(const product *p, block b) {
+  float *second = p->packing + (b.in_place ? ONE_PANEL_FLOATS : LEFT_FLOATS);
+  b.left = b.in_place ? second : p->packing;
+  b.right = b.in_place ? p->packing : second;
+  return b;
+}
+
+static int64_t rows_fitting(const product *p, const block *b) {
+  const retort_tiles *t = p->tiles;
+  if (!b->in_place)
+    return t->heights[0];
+  return lesser(LEFT_PANELS_MAX, (ALL_FLOATS - ONE_PANEL_FLOATS) / (b->depth * left_width(t))) * t->heights[0];
+}
+
 /* How many columns of so much depth are a block: as equal ones as whole panels allow. */
-static int64_t block_columns(const product *p, int64_t depth, int64_t in_place) {
-  if (in_place && p->m <= IN_PLACE_ROWS)
-    return p->n;
-  int64_t fitting = (in_place ? PANELS_FLOATS : RIGHT_FLOATS) / depth / RETORT_PANEL_COLUMNS;
-  int64_t panels = divide_up(p->n, RETORT_PANEL_COLUMNS);
+static int64_t block_columns(const product *p, int64_t depth) {
+  int64_t fitting = RIGHT_FLOATS / depth / RETORT_PANEL_COLUMNS, panels = divide_up(p->n, RETORT_PANEL_COLUMNS);
   return divide_up(panels, divide_up(panels, fitting)) * RETORT_PANEL_COLUMNS;
 }
 
 static void multiply(const product *p) {
-  const retort_tiles *t = p->tiles;
   int64_t depth = divide_up(p->k, divide_up(p->k, DEPTH_MAX));
   int in_rows = p->form_b == RETORT_ROWS && (p->m <= IN_PLACE_ROWS || p->b_stride <= IN_PLACE_STRIDE);
   int64_t in_place = p->form_b == RETORT_PANELS ? RETORT_PANEL_COLUMNS : in_rows ? p->b_stride : 0;
-  int64_t columns = block_columns(p, depth, in_place);
+  int64_t columns = in_place ? p->n : block_columns(p, depth);
   for (int64_t j = 0; j < p->n; j += columns)
     for (int64_t l = 0; l < p->k; l += depth) {
-      block b = {.l = l,
-                 .depth = lesser(depth, p->k - l),
-                 .j = j,
-                 .width = lesser(columns, p->n - j),
-                 .in_place = in_place,
-                 .left = p->packing,
-                 .right = p->packing + LEFT_FLOATS};
+      block b = place_block(p, (block){.l = l,
+                                       .depth = lesser(depth, p->k - l),
+                                       .j = j,
+                                       .width = lesser(columns, p->n - j),
+                                       .in_place = in_place});
       pack_right(p, &b);
-      for (int64_t row = 0; row < p->m; row += t->heights[0])
-        multiply_panel(p, &b, row, lesser(t->heights[0], p->m - row));
+      int64_t fitting = rows_fitting(p, &b);
+      for (int64_t row = 0; row < p->m; row += fitting)
+        multiply_rows_of_block(p, &b, row, lesser(fitting, p->m - row));
     }
 }
 

@@ -76,7 +76,7 @@ static void multiply_panel(const product *p, const block *b, int64_t row, int64_
   float *c = p->c + row * p->c_stride + b->j;
   for (int64_t column = 0; column < b->width; column += t->columns, right += words * t->columns)
     tile(b->left, LEFT_LANES, right, t->columns, words, c + column, p->c_stride, rows,
-         lesser(t->columns, b->width - column), accumulate);
+         lesser(t->columns, b->width - column), accumulate, right, 0);
 }
 
 static void multiply(const product *p) {

@@ -168,9 +168,11 @@ void retort_sgemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_
 /* Register tiles of a target, emitted. A tile computes c[rows, columns], rows at most its height and columns at most
  * two vectors: c[i, j] = sum over l of a[l * a_stride + i] * b[l * b_stride + j] (+ c[i, j] where accumulate is not 0),
  * of depth 1 or more. It reads a for all its height, and b for all the columns of its vectors unless it is exact; of c
- * it touches none beyond rows and columns. */
+ * it touches none beyond rows and columns. Meanwhile it asks for two vectors at next + l * next_stride, for each l
+ * below depth, to be fetched into a cache; nothing needs to be there. */
 typedef void retort_tile(const float *a, int64_t a_stride, const float *b, int64_t b_stride, int64_t depth, float *c,
-                         int64_t c_stride, int64_t rows, int64_t columns, int64_t accumulate);
+                         int64_t c_stride, int64_t rows, int64_t columns, int64_t accumulate, const float *next,
+                         int64_t next_stride);
 /* to[j * to_stride + i] = from[min(i, rows - 1) * from_stride + j], for j < columns and i below the floats of a vector;
  * there are at least as many columns, and 1 row. */
 typedef void retort_transpose(const float *from, int64_t from_stride, int64_t rows, int64_t columns, float *to,
