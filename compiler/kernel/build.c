@@ -334,10 +334,11 @@ void builder_end(kernel_builder *b) {
   b->depth--;
 }
 
-void builder_set(kernel_builder *b, int number, const value *v) {
+statement *builder_set(kernel_builder *b, int number, const value *v) {
   statement *s = builder_statement(b, STATEMENT_SET);
   s->reg.number = number;
   s->reg.value = v;
+  return s;
 }
 
 void builder_accumulate(kernel_builder *b, int number, op o, const value *v) {

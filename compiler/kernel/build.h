@@ -52,7 +52,7 @@ statement *builder_loop(kernel_builder *b, int variable, const subscript *from, 
 /* The body runs when from <= index < to. */
 statement *builder_when(kernel_builder *b, const subscript *index, const subscript *from, const subscript *to);
 void builder_end(kernel_builder *b);
-void builder_set(kernel_builder *b, int number, const value *v);
+statement *builder_set(kernel_builder *b, int number, const value *v);
 void builder_accumulate(kernel_builder *b, int number, op o, const value *v);
 void builder_store(kernel_builder *b, int buffer, const subscript *index, const value *v);
 statement *builder_statement(kernel_builder *b, statement_kind kind);

@@ -17,9 +17,8 @@ enum {
 
 typedef struct product {
   const root *root;
-  view a, b;
+  view a, b, c;
   bool panels; /* b is; its view says nothing else than where */
-  const dim *c_stride[RANK_MAX];
   int rank;
   bool merged;                  /* one product: all leading axes are rows */
   const dim *batch, *m, *n, *k; /* how many products, and their sizes */
@@ -50,13 +49,16 @@ static product describe(lowering *l, const root *r) {
   p.panels = p.b.base != NULL;
   bool found = view_of(l->f, x, &p.a) && (p.panels || view_of(l->f, y, &p.b)); /* roots.c has seen to it */
   (void)found;
-  root_strides(l->f, r, p.c_stride);
+  p.c = (view){.base = r->node, .offset = dim_constant(t, 0)};
+  root_strides(l->f, r, p.c.stride);
+  if (r->packed)
+    p.c.token = p.c.stride[p.rank - 2];
   p.k = x->shape.dims[p.rank - 1];
   p.n = r->node->shape.dims[p.rank - 1];
   p.m = dims_product(t, x->shape.dims, p.rank - 1);
   p.batch = dim_constant(t, 1);
   p.a_row = merged_stride(t, x->shape, p.rank - 1, p.a.stride);
-  p.c_row = merged_stride(t, r->node->shape, p.rank - 1, p.c_stride);
+  p.c_row = merged_stride(t, r->node->shape, p.rank - 1, p.c.stride);
   bool readable = p.a_row && (dim_is_one(p.a.stride[p.rank - 1]) || dim_is_one(p.k) || dim_is_one(p.a_row)) &&
                   (dim_is_one(p.m) || !dim_is_zero(p.a_row));
   p.merged = p.rank == 2 || (y->shape.rank == 2 && p.c_row && readable);
@@ -66,7 +68,7 @@ static product describe(lowering *l, const root *r) {
   }
   if (!p.merged || p.rank == 2) {
     p.a_row = p.a.stride[p.rank - 2];
-    p.c_row = p.c_stride[p.rank - 2];
+    p.c_row = p.c.stride[p.rank - 2];
   }
   return p;
 }
@@ -83,9 +85,16 @@ static matrix make_matrix(lowering *l, const node *base, const subscript *offset
 }
 
 /* Offset of the product numbered `unit` in a tensor whose leading axes are the batch's. */
-static const subscript *batch_offset(lowering *l, const product *p, shape s, const dim *offset,
-                                     const dim *const *strides, const subscript *unit) {
-  const subscript *start = subscript_dim(l->b, offset);
+static const subscript *batch_offset(lowering *l, const product *p, shape s, const view *v, const subscript *unit) {
+  const subscript *start = subscript_dim(l->b, v->offset);
+  const dim *own[RANK_MAX], *const *strides = v->stride;
+  if (v->token) {
+    int row = ragged_row_axis(l->f->ragged, s, s.rank - 2);
+    for (int i = 0; i < s.rank; i++)
+      own[i] = i == row ? dim_constant(builder_dims(l->b), 0) : strides[i];
+    strides = own;
+    start = subscript_add(l->b, start, subscript_multiply(l->b, l->start, subscript_dim(l->b, v->token)));
+  }
   if (p->merged || s.rank != p->rank || !unit)
     return start;
   places at = {0};
@@ -114,7 +123,7 @@ static matrix right_operand(lowering *l, const product *p, const subscript *unit
   }
   shape s = p->root->node->operands[1]->shape;
   int last = s.rank - 1;
-  const subscript *offset = batch_offset(l, p, s, p->b.offset, p->b.stride, unit);
+  const subscript *offset = batch_offset(l, p, s, &p->b, unit);
   offset = subscript_add(l->b, offset, base_start(l, p->b.base));
   return make_matrix(l, p->b.base, offset, p->k, p->n, p->b.stride[last - 1], p->b.stride[last]);
 }
@@ -127,15 +136,15 @@ static void lower_product(lowering *l, const product *p, const subscript *unit, 
   builder_where(b, n->where);
   statement *s = builder_statement(b, STATEMENT_MATMUL);
   s->matmul.m = count;
-  s->matmul.n = subscript_dim(b, p->n);
-  s->matmul.k = subscript_dim(b, p->k);
+  s->matmul.n = bound_of(l, p->n);
+  s->matmul.k = bound_of(l, p->k);
   s->matmul.alpha = 1;
-  const subscript *a = batch_offset(l, p, x->shape, p->a.offset, p->a.stride, unit);
+  const subscript *a = batch_offset(l, p, x->shape, &p->a, unit);
   a = subscript_add(b, a, subscript_multiply(b, first, subscript_dim(b, p->a_row)));
   a = subscript_add(b, a, base_start(l, p->a.base));
   s->matmul.a = make_matrix(l, p->a.base, a, p->m, p->k, p->a_row, p->a.stride[p->rank - 1]);
   s->matmul.b = right_operand(l, p, unit);
-  const subscript *c = batch_offset(l, p, n->shape, dim_constant(builder_dims(b), 0), p->c_stride, unit);
+  const subscript *c = batch_offset(l, p, n->shape, &p->c, unit);
   c = subscript_add(b, c, subscript_multiply(b, first, subscript_dim(b, p->c_row)));
   c = subscript_add(b, c, base_start(l, n));
   bool scratch = p->root->storage == STORAGE_SCRATCH;
@@ -147,7 +156,7 @@ static void lower_product(lowering *l, const product *p, const subscript *unit, 
 const dim *lower_batched(lowering *l, const root *r) {
   dim_table *t = builder_dims(l->b);
   product p = describe(l, r);
-  lower_product(l, &p, l->row, subscript_constant(l->b, 0), subscript_dim(l->b, p.m));
+  lower_product(l, &p, l->row, subscript_constant(l->b, 0), bound_of(l, p.m));
   return dim_floor_divide(t, dim_multiply(t, p.m, dim_multiply(t, p.n, p.k)), WORK_DIVISOR);
 }
 

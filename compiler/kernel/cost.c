@@ -185,6 +185,8 @@ static void walk_statement(counter *c, const statement *s) {
   case STATEMENT_SET:
     if (s->reg.value->kind == VALUE_INDEX)
       c->registers[s->reg.number] = evaluate(c, s->reg.value->index);
+    else if (s->reg.about)
+      c->registers[s->reg.number] = evaluate(c, s->reg.about);
     walk_value(c, s->reg.value);
     return;
   case STATEMENT_ACCUMULATE:

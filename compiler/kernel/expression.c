@@ -157,6 +157,16 @@ static const value *lower_movement(lowering *l, const node *n, const places *at)
 static const value *lower_gather(lowering *l, const node *n, const places *at) {
   const node *table = n->operands[0], *index = n->operands[1];
   places p = {0};
+  view v;
+  if (!l->f->root_of[n->id] && ragged_is_packed(l->f, n) && view_of(l->f, n, &v))
+    return value_load(l->b, source_parameter(l, v.base),
+                      places_offset(l->b, n->shape, at, v.stride, subscript_dim(l->b, v.offset)));
+  if (l->g->ragged && l->f->ragged->token[index->id]) {
+    p.axis[0] = place_of(l->b, subscript_add(l->b, l->start, place_subscript(l->b, at->axis[1])));
+    for (int i = 1; i < table->shape.rank; i++)
+      p.axis[i] = at->axis[i + 1];
+    return lower_node(l, table, &p);
+  }
   p.axis[0] = place_of(l->b, subscript_of_value(l->b, lower_node(l, index, at)));
   for (int i = 1; i < table->shape.rank; i++)
     p.axis[i] = at->axis[index->shape.rank + i - 1];
@@ -185,6 +195,10 @@ static const value *lower_leaf(lowering *l, const node *n, const places *at) {
 
 const value *lower_expression(lowering *l, const node *n, const places *at) {
   const value *operands[3];
+  if (l->g->ragged && ragged_is_mask(l->f, n))
+    return value_number(l->b, 1, DTYPE_BOOL);
+  if (l->g->ragged && n->op == OP_where && ragged_is_mask(l->f, n->operands[0]))
+    return lower_node(l, n->operands[1], at);
   switch (op_describe(n->op)->class) {
   case CLASS_LEAF:
     return lower_leaf(l, n, at);

@@ -117,6 +117,7 @@ struct statement {
       int number;
       op op;
       const value *value;
+      const subscript *about; /* SET, of a size that comes from data: about how large it is, to count costs; or NULL */
     } reg;
     struct {
       int buffer;

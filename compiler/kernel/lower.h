@@ -3,7 +3,7 @@
 #define RETORT_KERNEL_LOWER_H
 
 #include "compiler/kernel/build.h"
-#include "compiler/passes/fusion.h"
+#include "compiler/passes/ragged.h"
 
 /* ---- places (place.c): an element of a tensor, an index for each axis ---- */
 
@@ -46,7 +46,8 @@ typedef struct lowering {
   int *parts;     /* by root index, of a sum across rows to one number: the register that rows add to, or -1 */
   int *chunks;    /* … and the part's own register while `parts` is a chunk's */
   const subscript *row;
-  const subscript *line; /* of a batched group, in a section by lines */
+  const subscript *line;           /* of a batched group, in a section by lines */
+  const subscript *length, *start; /* of a ragged group: how many tokens the row has; the first */
   const subscript *rows;
   const dim *row_work; /* about how many operations a row takes */
 } lowering;
@@ -55,6 +56,9 @@ typedef struct lowering {
 lowering *lowering_create(const fusion *f);
 /* The kernel of one group; its builder is left in l->b. */
 void lower_group(lowering *l, group *g);
+
+/* A size as the bound of a loop or product: of a ragged group, the row's own length for T. */
+const subscript *bound_of(lowering *l, const dim *size);
 
 /* expression.c: the value of n at that place, within the current nest. */
 const value *lower_node(lowering *l, const node *n, const places *at);

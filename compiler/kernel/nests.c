@@ -196,7 +196,7 @@ static int result_register(const root *r, const body *in, int i) {
 /* The outermost `count` loops; the innermost of the nest may be independent. */
 static void open_loops(lowering *l, const nest *n, const int *variables, int count, bool independent) {
   for (int i = 0; i < count; i++)
-    builder_loop(l->b, variables[i], subscript_constant(l->b, 0), subscript_dim(l->b, n->dims[i]), 1,
+    builder_loop(l->b, variables[i], subscript_constant(l->b, 0), bound_of(l, n->dims[i]), 1,
                  independent && i == n->rank - 1);
 }
 
@@ -215,7 +215,7 @@ static void clear_result(lowering *l, const root *r) {
       continue;
     int variable = builder_variable(l->b);
     at.axis[i] = place_of(l->b, subscript_variable(l->b, variable));
-    builder_loop(l->b, variable, subscript_constant(l->b, 0), subscript_dim(l->b, r->space.dims[i]), 1, true);
+    builder_loop(l->b, variable, subscript_constant(l->b, 0), bound_of(l, r->space.dims[i]), 1, true);
     loops++;
   }
   store_result(l, r, &at, identity_of(l, r->node));
@@ -269,7 +269,7 @@ static void lower_outer_reduction(lowering *l, body *in) {
   builder_where(l->b, r->node->where);
   for (int i = 0; i < count; i++)
     if (!is_reduced(r->node, axis[i])) {
-      builder_loop(l->b, in->variables[i], subscript_constant(l->b, 0), subscript_dim(l->b, n->dims[i]), 1, false);
+      builder_loop(l->b, in->variables[i], subscript_constant(l->b, 0), bound_of(l, n->dims[i]), 1, false);
       kept++;
     }
   start_accumulator(l, r, in, 0);
@@ -278,7 +278,7 @@ static void lower_outer_reduction(lowering *l, body *in) {
     last--;
   for (int i = 0; i < count; i++)
     if (is_reduced(r->node, axis[i]))
-      builder_loop(l->b, in->variables[i], subscript_constant(l->b, 0), subscript_dim(l->b, n->dims[i]), 1,
+      builder_loop(l->b, in->variables[i], subscript_constant(l->b, 0), bound_of(l, n->dims[i]), 1,
                    i == last && r->node->op != OP_argmax);
   lower_body(l, in);
   close_loops(l, count - kept);
@@ -314,7 +314,7 @@ static void lower_terms(lowering *l, body *in, int jammed, int terms) {
   kernel_builder *b = l->b;
   const subscript *first = in->indices[jammed];
   int last = in->nest->rank - 1;
-  builder_loop(b, in->variables[last], subscript_constant(b, 0), subscript_dim(b, in->nest->dims[last]), 1, true);
+  builder_loop(b, in->variables[last], subscript_constant(b, 0), bound_of(l, in->nest->dims[last]), 1, true);
   int begin = builder_statement_count(b);
   for (int i = 0; i < in->nest->root_count; i++) {
     const root *r = in->nest->roots[i];
@@ -339,7 +339,7 @@ static void lower_jammed(lowering *l, body *in, int jammed) {
   kernel_builder *b = l->b;
   begin_nest(l, in);
   open_loops(l, in->nest, in->variables, jammed, false);
-  const subscript *all = subscript_dim(b, in->nest->dims[jammed]), *jam = subscript_constant(b, JAM);
+  const subscript *all = bound_of(l, in->nest->dims[jammed]), *jam = subscript_constant(b, JAM);
   const subscript *whole = subscript_multiply(b, subscript_binary(b, SUBSCRIPT_DIVIDE, all, jam), jam);
   builder_loop(b, in->variables[jammed], subscript_constant(b, 0), whole, JAM, false);
   lower_terms(l, in, jammed, JAM);
@@ -394,7 +394,7 @@ static void lower_section(lowering *l, const section *s) {
   }
   if (s->lines) {
     l->line = subscript_variable(l->b, builder_variable(l->b));
-    builder_loop(l->b, l->line->number, subscript_constant(l->b, 0), subscript_dim(l->b, l->g->lines), 1, false);
+    builder_loop(l->b, l->line->number, subscript_constant(l->b, 0), bound_of(l, l->g->lines), 1, false);
   }
   for (int i = s->first; i < s->end; i++)
     lower_nest(l, &l->g->nests[i]);
@@ -404,7 +404,33 @@ static void lower_section(lowering *l, const section *s) {
     l->registers[l->g->roots[i]->index] = -1;
 }
 
+/* ---- ragged rows ---- */
+
+const subscript *bound_of(lowering *l, const dim *size) {
+  return l->g->ragged && size == l->f->ragged->width ? l->length : subscript_dim(l->b, size);
+}
+
+/* An element of a vector over B as a number that the row keeps. */
+static const subscript *row_number(lowering *l, const node *vector, const places *at, const subscript *about) {
+  int number = builder_register(l->b, vector->dtype);
+  builder_set(l->b, number, lower_node(l, vector, at))->reg.about = about;
+  return subscript_of_value(l->b, value_register(l->b, number));
+}
+
+static void begin_ragged_row(lowering *l) {
+  shape s = l->g->contraction->node->shape;
+  places batch = {0}, at = {0};
+  places_split(l->b, s.dims, s.rank - 2, l->row, batch.axis);
+  at.axis[0] = batch.axis[ragged_row_axis(l->f->ragged, s, s.rank - 2)];
+  l->generation++;
+  const subscript *tokens = subscript_dim(l->b, l->f->ragged->tokens), *rows = subscript_dim(l->b, l->f->ragged->rows);
+  l->length = row_number(l, l->f->ragged->lengths, &at, subscript_binary(l->b, SUBSCRIPT_DIVIDE, tokens, rows));
+  l->start = row_number(l, l->f->ragged->starts, &at, NULL);
+}
+
 void lower_row(lowering *l) {
+  if (l->g->ragged)
+    begin_ragged_row(l);
   l->row_work = dim_constant(l->f->graph->dims, 0);
   for (int i = 0; i < l->g->section_count; i++)
     lower_section(l, &l->g->sections[i]);

@@ -10,7 +10,7 @@
  *   - no third group stands between them: groups stay without cycles;
  *   - at most one of them has a contraction, or all have products of a batch, which becomes the rows; a scatter stays
  *     alone. */
-#include "compiler/passes/fusion.h"
+#include "compiler/passes/ragged.h"
 #include <stdlib.h>
 
 enum {
@@ -363,10 +363,13 @@ fusion *fusion_create_limited(const graph *g, int merge_limit) {
   f->merge_limit = merge_limit;
   f->graph = prepare_outputs(g);
   f->denied = arena_array(g->arena, bool, f->graph->node_count);
+  f->plain = arena_array(g->arena, bool, f->graph->node_count);
+  f->ragged = ragged_find(f);
   for (int try = 0;; try++) {
     choose_roots(f);
     group_roots(f);
-    if (!deny_tentative(f, try == TRIES_MOST))
+    bool again = deny_tentative(f, try == TRIES_MOST);
+    if (!ragged_decide(f, try >= TRIES_MOST) && !again)
       break;
   }
   nest_groups(f);

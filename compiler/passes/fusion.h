@@ -56,6 +56,7 @@ struct root {
   bool tentative; /* cheap enough to compute again in another group: kept only when all its readers are in its own */
   shape space;    /* what it iterates over: the operand's shape of a reduction, else its own */
   axes order;     /* storage: order.axis[0] is the outermost axis */
+  bool packed;    /* … and B and T of a ragged dimension are one axis, of its tokens */
   int reading_count;
   reading *readings;
   group *group;
@@ -94,6 +95,7 @@ struct group {
   const dim *rows;
   bool flat;                    /* a row is one element, and all that is read lies at the same place */
   bool batched;                 /* contractions are sections of a row */
+  bool ragged;                  /* … and what goes along the ragged dimension ends at the row's own length */
   const dim *lines, *line_rows; /* of a batched group: how many a row has, and all rows */
   int root_count;
   root **roots;      /* producers first */
@@ -125,9 +127,12 @@ typedef struct state_copy { /* after all groups: a state whose new value could n
 } state_copy;
 
 typedef struct fusion {
-  graph *graph;   /* prepared: every output is a root of its own */
-  root **root_of; /* by node id; NULL for inlined nodes */
-  bool *denied;   /* by node id: tried as a root to share it within a group, but other groups read it */
+  graph *graph;          /* prepared: every output is a root of its own */
+  struct ragged *ragged; /* the packed dimension (ragged.h), or NULL */
+  root **root_of;        /* by node id; NULL for inlined nodes */
+  bool *denied;          /* by node id: tried as a root to share it within a group, but other groups read it */
+  bool *packed;          /* by node id: products that may be stored packed */
+  bool *plain;           /* by node id: tried as a bounded view or a packed result, but its group is not ragged */
   int root_count;
   root **roots;
   int group_count;
@@ -176,6 +181,8 @@ void group_roots(fusion *f);
 void nest_groups(fusion *f);
 /* Sections of a batched group, and how each root's axes are taken by its section (section.c). */
 void make_sections(fusion *f, group *g);
+/* Elements of a root that is stored. */
+const dim *root_elements(const fusion *f, const root *r);
 /* How many leading axes of r's space make `rows` rows in a way that is legal for r; -1: none. *across: all of them are
  * reduced. */
 int root_outer(const fusion *f, const root *r, const dim *rows, bool *across);
@@ -206,6 +213,9 @@ typedef struct view {
   const node *base;
   const dim *offset; /* elements */
   const dim *stride[RANK_MAX];
+  bool bounded;     /* good below the lengths of ragged rows alone, for a ragged group; */
+  const dim *token; /* then, when rows are packed, the distance between tokens: the axis of B has T of them for stride,
+                       but row b begins at its first token */
 } view;
 
 /* False when n is not reached by movement alone, or by a reshape that strides cannot say. */

@@ -7,7 +7,7 @@ static void print_rows(const group *g, text *to) {
   if (g->flat)
     text_add(to, " flat");
   if (g->batched) {
-    text_add(to, " batched, lines ");
+    text_add(to, g->ragged ? " batched, ragged, lines " : " batched, lines ");
     dim_print(g->lines, to);
   }
 }

@@ -70,7 +70,7 @@ static int *find_last_uses(const fusion *f) {
 /* ---- taking over ---- */
 
 static bool same_layout(const fusion *f, const root *p, const root *q) {
-  if (p->node->dtype != q->node->dtype)
+  if (p->node->dtype != q->node->dtype || p->packed || q->packed)
     return false;
   if (storage_is_row_major(p) && storage_is_row_major(q))
     return shape_elements(f->graph->dims, p->node->shape) == shape_elements(f->graph->dims, q->node->shape);
@@ -191,9 +191,8 @@ static void place_root(planning *plan, root *r) {
   if (r->buffer < 0)
     r->buffer = find_output_to_use(plan, r);
   if (r->buffer < 0)
-    r->buffer = add_buffer(f, (buffer){.dtype = r->node->dtype,
-                                       .elements = shape_elements(f->graph->dims, r->node->shape),
-                                       .first = r->group->id});
+    r->buffer =
+        add_buffer(f, (buffer){.dtype = r->node->dtype, .elements = root_elements(f, r), .first = r->group->id});
   buffer *b = &f->buffers[r->buffer];
   if (plan->last[r->index] > b->last)
     b->last = plan->last[r->index];

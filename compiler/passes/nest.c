@@ -45,8 +45,8 @@ static bool last_axis_is_narrow(const group *g) {
 
 /* Several contractions; or one that reads what is computed in its rows, or whose rows are its batch. */
 static bool is_batched(const fusion *f, const group *g) {
-  if (g->contraction_count != 1)
-    return g->contraction_count > 1;
+  if (g->contraction_count != 1 || g->ragged)
+    return g->contraction_count > 0;
   const root *r = g->contraction;
   for (int i = 0; i < r->reading_count; i++)
     if (r->readings[i].producer && r->readings[i].producer->group == g)
@@ -55,7 +55,7 @@ static bool is_batched(const fusion *f, const group *g) {
 }
 
 static void choose_rows(const fusion *f, group *g) {
-  g->rows = group_best_rows(f, g);
+  g->rows = g->ragged ? contraction_batch(f, g->contraction) : group_best_rows(f, g);
   const dim *most = g->candidates[g->candidate_count - 1];
   bool strict = !last_axis_is_narrow(g) && g->rows != most;
   g->flat = !g->contraction && !dim_is_one(most);

@@ -2,8 +2,8 @@
  *
  * Always: reductions, contractions, scatters, outputs, tables of gathers, keys of random sites, operands of
  * contractions and indices of scatters that strides cannot serve. By cost: see keep_worthy. */
-#include "compiler/passes/fusion.h"
 #include "compiler/passes/panels.h"
+#include "compiler/passes/ragged.h"
 
 /* In units of an addition, of one element. */
 enum {
@@ -78,8 +78,23 @@ static node *behind_movement(node *n) {
   return n;
 }
 
-static void keep_base(fusion *f, node *operand) {
-  node *n = behind_movement(operand);
+/* … and behind what a ragged group reads as a view, or has stored packed. */
+static node *behind_tokens(const fusion *f, const node *reader, node *n) {
+  bool batch =
+      reader->op == OP_matmul && reader->shape.rank > 2 && reader->operands[1]->shape.rank == reader->shape.rank;
+  for (;;) {
+    n = behind_movement(n);
+    if (batch && ragged_is_unpacked(f, n))
+      n = n->operands[n->op == OP_where];
+    else if (ragged_is_packed(f, n) && f->packed[behind_movement(n->operands[0])->id])
+      n = n->operands[0];
+    else
+      return n;
+  }
+}
+
+static void keep_base(fusion *f, const node *reader, node *operand) {
+  node *n = behind_tokens(f, reader, operand);
   if (n->op != OP_input)
     make_root(f, n);
 }
@@ -124,7 +139,7 @@ static void force_roots(fusion *f) {
     if (class == CLASS_REDUCTION || class == CLASS_CONTRACTION || class == CLASS_SCATTER)
       make_root(f, n);
     for (int k = 0; k < operands_in_memory(n); k++)
-      keep_base(f, n->operands[k]);
+      keep_base(f, n, n->operands[k]);
     keep_compared(f, n);
   }
   for (int i = 0; i < g->output_count; i++)
@@ -152,13 +167,33 @@ static void choose_orders(fusion *f) {
       choose_order(f, chosen, g->nodes[i]);
 }
 
+/* Products whose results are gathered to tokens are stored so, where B lies around T. */
+static void choose_packed(fusion *f) {
+  for (int i = 0; i < f->graph->node_count; i++) {
+    root *r = f->root_of[i];
+    if (!f->packed[i] || !r)
+      continue;
+    for (int k = 0; k + 1 < r->order.count; k++)
+      r->packed = r->packed || (r->node->shape.dims[r->order.axis[k]] == f->ragged->rows &&
+                                r->node->shape.dims[r->order.axis[k + 1]] == f->ragged->width);
+  }
+}
+
 /* ---- operands that no view can serve are copied ---- */
+
+/* A product of a batch finds its row: one of the batch's axes is B, with the stride that it has as a view. */
+static bool serves_rows(const fusion *f, const node *reader, const node *x, const view *v) {
+  if (reader->op != OP_matmul || x->shape.rank < 3 || reader->operands[1]->shape.rank != x->shape.rank)
+    return false;
+  int axis = ragged_row_axis(f->ragged, x->shape, x->shape.rank - 2);
+  return axis >= 0 && (!v->token || v->stride[axis] == dim_multiply(f->graph->dims, v->token, f->ragged->width));
+}
 
 static bool is_servable(const fusion *f, const node *reader, const node *x) {
   view v;
   if (reader->op == OP_matmul && x == reader->operands[1] && view_panels(f, x))
     return true;
-  if (!view_of(f, x, &v))
+  if (!view_of(f, x, &v) || (v.bounded && !serves_rows(f, reader, x, &v)))
     return false;
   if (reader->op == OP_matmul)
     return x->dtype != DTYPE_F32 || view_is_matrix(&v, x->shape);
@@ -279,8 +314,10 @@ void choose_roots(fusion *f) {
   f->root_of = arena_array(g->arena, root *, g->node_count);
   f->root_count = 0;
   f->roots = NULL;
+  ragged_find_results(f);
   force_roots(f);
   choose_orders(f);
+  choose_packed(f);
   copy_unservable(f);
   keep_worthy(f);
   copy_unservable(f); /* a new root in the middle of a chain of views has a layout of its own */

@@ -1,5 +1,5 @@
 /* Views: movement that costs nothing, because its reader can find the elements by strides. */
-#include "compiler/passes/fusion.h"
+#include "compiler/passes/ragged.h"
 
 bool dim_is_one(const dim *d) {
   int64_t value;
@@ -41,7 +41,37 @@ void storage_strides(dim_table *t, shape s, axes order, const dim **strides) {
   }
 }
 
+/* As if rows were padded, but that B and T together are N tokens. */
+static void packed_strides(const fusion *f, const root *r, const dim **strides) {
+  dim_table *t = f->graph->dims;
+  const ragged *of = f->ragged;
+  shape s = r->node->shape;
+  const dim *next = dim_constant(t, 1);
+  for (int i = s.rank - 1; i >= 0; i--) {
+    int axis = r->order.axis[i];
+    bool token = s.dims[axis] == of->width, row = s.dims[axis] == of->rows;
+    strides[axis] = row ? dim_multiply(t, strides[r->order.axis[i + 1]], of->width) : next;
+    if (!token)
+      next = dim_multiply(t, next, row ? of->tokens : s.dims[axis]);
+  }
+}
+
+const dim *root_elements(const fusion *f, const root *r) {
+  dim_table *t = f->graph->dims;
+  if (!r->packed)
+    return shape_elements(t, r->node->shape);
+  const dim *elements = f->ragged->tokens;
+  for (int i = 0; i < r->node->shape.rank; i++)
+    if (r->node->shape.dims[i] != f->ragged->rows && r->node->shape.dims[i] != f->ragged->width)
+      elements = dim_multiply(t, elements, r->node->shape.dims[i]);
+  return elements;
+}
+
 void root_strides(const fusion *f, const root *r, const dim **strides) {
+  if (r->packed) {
+    packed_strides(f, r, strides);
+    return;
+  }
   bool scratch = r->storage == STORAGE_SCRATCH;
   int rank = r->node->shape.rank;
   storage_strides(f->graph->dims, r->node->shape, scratch ? row_major(rank) : r->order, strides);
@@ -143,11 +173,40 @@ static void view_axes(dim_table *t, const node *n, view *v) {
   }
 }
 
+/* [B, T, …] of packed tokens [N, …]. */
+static bool view_unpacked(const fusion *f, const node *n, view *v) {
+  if (!view_of(f, n->operands[0], v) || v->bounded)
+    return false;
+  v->bounded = true;
+  v->token = v->stride[0];
+  for (int i = n->shape.rank - 1; i > 1; i--)
+    v->stride[i] = v->stride[i - 1];
+  v->stride[1] = v->token;
+  v->stride[0] = dim_multiply(f->graph->dims, v->token, f->ragged->width);
+  return true;
+}
+
+static bool view_below_mask(const fusion *f, const node *n, view *v) {
+  return view_of(f, n->operands[1], v) && v->bounded;
+}
+
+/* [N, …] of a product that is stored packed: its B and T as one axis. */
+static bool view_packed(const fusion *f, const node *n, view *v) {
+  if (!view_of(f, n->operands[0], v))
+    return false;
+  const root *r = f->root_of[v->base->id];
+  return r && r->packed;
+}
+
 bool view_of(const fusion *f, const node *n, view *v) {
   if (f->root_of[n->id] || n->op == OP_input) {
     view_base(f, n, v);
     return true;
   }
+  if (ragged_is_unpacked(f, n))
+    return n->op == OP_gather ? view_unpacked(f, n, v) : view_below_mask(f, n, v);
+  if (ragged_is_packed(f, n))
+    return view_packed(f, n, v);
   if (op_describe(n->op)->class != CLASS_MOVEMENT || n->op == OP_concat || n->op == OP_pad)
     return false;
   if (!view_of(f, n->operands[0], v))

@@ -43,6 +43,20 @@ static const work works[] = {
     {"softmax((x @ w) @ permute(x, [0, 2, 1])) @ (x @ w)"},
     {"merge_heads(attention(split_heads(x @ w, 2), split_heads(gelu(x @ w), 2), split_heads(x @ w, 2))) @ w + x"},
     {"mean(square(attention_scores(split_heads(x @ w, 2), split_heads(x, 2))))"},
+    {"merge_heads(dropout(softmax(attention_scores(split_heads(x @ w, 4), split_heads(tanh(x @ w), 4))), 0.25) @ "
+     "split_heads(x @ w, 4)) @ w + x"},
+    {"mean(square(attention_scores(split_heads(x @ w, 2), split_heads(x @ w, 2)) - "
+     "attention_scores(split_heads(tanh(x @ w), 2), split_heads(x @ w, 2)))) + "
+     "sum(merge_heads(attention(split_heads(x @ w, 2), split_heads(x @ w, 2), split_heads(x @ w, 2))) @ w)"},
+    {"sum(where(attention_scores(split_heads(x @ w, 2), split_heads(x @ w, 2)) <= -0.1, 0.0, "
+     "attention_scores(split_heads(x @ w, 2), split_heads(tanh(x @ w), 2))))"},
+    {"merge_heads(softmax(attention_scores(split_heads(x @ w, 2), split_heads(x @ w, 2)), axis: 2) @ split_heads(x @ "
+     "w, 2)) "
+     "@ w"},
+    {"merge_heads(max(split_heads(x @ w, 2) @ split_heads(tanh(x @ w), 2).T, axis: 3, keep: true) * "
+     "split_heads(x @ w, 2)) @ w"},
+    {"merge_heads(attention(split_heads(x @ w, 1), split_heads(x @ w, 1), split_heads(x, 1))) @ w"},
+    {"sum(cumsum(softmax(attention_scores(split_heads(x @ w, 2), split_heads(x @ w, 2)))), axis: 1)"},
     {"dropout(x @ w, 0.5) @ w"},
     {"argmax(x @ w) |> f32"},
     {"where(x @ w > 0.5, x, 2.0 * x)"},
