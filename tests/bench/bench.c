@@ -16,6 +16,13 @@
 static const work works[] = {
     {.name = "distill-small", .stage = "distill", .rows = 64, .length = 64},
     {.name = "distill-small-ragged", .stage = "distill", .rows = 64, .length = 64, .ragged = true},
+    {.name = "predict-small-ragged", .stage = "predict_small", .rows = 64, .length = 64, .ragged = true},
+    {.name = "predict-small-ragged-cached",
+     .stage = "predict_small",
+     .rows = 64,
+     .length = 64,
+     .ragged = true,
+     .cached = true},
     {.name = "pooled", .stage = "pooled", .rows = 32, .length = 128},
     {.name = "infer-tiny4-1x32", .model = "tiny4", .rows = 1, .length = 32},
     {.name = "infer-tiny4-1x128", .model = "tiny4", .rows = 1, .length = 128},
@@ -99,7 +106,7 @@ int main(int count, char **arguments) {
     if (only && strcmp(only, works[i].name) != 0)
       continue;
     if ((works[i].text || works[i].loader) && !getenv("RETORT_DATA")) {
-      printf("%-24s skipped: RETORT_DATA is not set\n", works[i].name);
+      printf("%-28s skipped: RETORT_DATA is not set\n", works[i].name);
       continue;
     }
     if (!measure_apart(&works[i], &options, &m)) {
@@ -108,7 +115,7 @@ int main(int count, char **arguments) {
       continue;
     }
     const char *unit = works[i].text ? "MB/s" : works[i].loader ? "%" : works[i].compile ? "s" : "ms";
-    printf("%-24s %9.3f %-4s  %7.1f MiB  (median of %d)\n", works[i].name, m.median, unit, m.peak_mib, m.runs);
+    printf("%-28s %9.3f %-4s  %7.1f MiB  (median of %d)\n", works[i].name, m.median, unit, m.peak_mib, m.runs);
     fflush(stdout);
     json_array_append_new(results, json_pack("{s:s,s:s,s:f,s:i,s:f}", "name", works[i].name, "unit", unit, "value",
                                              m.median, "runs", m.runs, "peak_mib", m.peak_mib));

@@ -1,5 +1,6 @@
 #include "tests/bench/bound.h"
 #include "compiler/check/program.h"
+#include "compiler/passes/teacher.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,10 +28,20 @@ static graph *make_graph(arena *a, const work *w, const bench_options *options, 
   return NULL;
 }
 
-executable *bound_compile(arena *a, const work *w, const bench_options *options, graph **g) {
+/* The step without its teacher, if the work has it so; NULL and *error where nothing of it can be cut off. */
+static graph *cut_teacher(const work *w, graph *g, const graph **teacher, const char **error) {
+  if (!w->cached || !g)
+    return g;
+  teacher_cut cut = teacher_cut_find(g, w->length);
+  *teacher = cut.teacher;
+  *error = cut.reason ? cut.reason : "it has no teacher";
+  return cut.reason || !cut.teacher ? NULL : (graph *)cut.step;
+}
+
+executable *bound_compile(arena *a, const work *w, const bench_options *options, graph **g, const graph **teacher) {
   diagnostics *d = diagnostics_create(a);
   const char *error = "no such stage or model";
-  *g = make_graph(a, w, options, d);
+  *g = cut_teacher(w, make_graph(a, w, options, d), teacher, &error);
   executable *e = *g && diagnostics_error_count(d) == 0 ? executable_create(*g, &options->compile, &error) : NULL;
   if (!e) {
     diagnostics_print(d, stderr, false);
@@ -136,6 +147,21 @@ void bound_make(bound *b, const work *w, int threads) {
   b->call.states = make_tensors(b, s->states, s->state_count, w);
   b->call.threads = threads;
   set_workspace(b);
+}
+
+static void free_tensors(const void *const *tensors, int count) {
+  for (int i = 0; i < count; i++)
+    free((void *)tensors[i]);
+  free((void *)tensors);
+}
+
+void bound_free(bound *b) {
+  const retort_signature *s = executable_signature(b->executable);
+  free_tensors(b->call.weights, s->weight_count);
+  free_tensors(b->call.inputs, s->input_count);
+  free_tensors((const void *const *)b->call.outputs, s->output_count);
+  free_tensors((const void *const *)b->call.states, s->state_count);
+  free(b->call.workspace);
 }
 
 void bound_make_another(bound *b, const bound *with, const work *w) {

@@ -108,3 +108,36 @@ bool bound_read_inputs(bound *b, const char *path, failure *f) {
   retort_bind_sums(s, b->call.inputs, b->dims);
   return true;
 }
+
+/* ---- outputs of the teacher ---- */
+
+static void copy_outputs(bound *to, const bound *from) {
+  const retort_signature *made = executable_signature(from->executable), *read = executable_signature(to->executable);
+  for (int i = 0; i < made->output_count; i++)
+    for (int k = 0; k < read->input_count; k++) {
+      if (strcmp(made->outputs[i].name, read->inputs[k].name) != 0)
+        continue;
+      int64_t count = 1;
+      for (int d = 0; d < read->inputs[k].rank; d++)
+        count *= retort_size_evaluate(&read->inputs[k].dims[d], to->dims, read->dim_count, 1);
+      memcpy((void *)to->call.inputs[k], from->call.outputs[i],
+             (size_t)count * retort_dtype_size(read->inputs[k].dtype));
+    }
+}
+
+bool bound_feed(bound *b, const work *w, const graph *teacher, const bench_options *options, const char *weights,
+                const char *inputs, failure *f) {
+  const char *error = NULL;
+  bound t = {.executable = executable_create(teacher, &options->compile, &error)};
+  if (!t.executable)
+    return fail(f, "%s", error);
+  bound_make(&t, w, options->threads);
+  bool good = bound_load(&t, weights, f) && bound_read_inputs(&t, inputs, f);
+  if (good && executable_call(t.executable, &t.call) != RETORT_OK)
+    good = fail(f, "the teacher cannot be called");
+  if (good)
+    copy_outputs(b, &t);
+  bound_free(&t);
+  executable_destroy(t.executable);
+  return good;
+}

@@ -62,7 +62,7 @@ class Bench:
         threads = str(side.threads or self.options.threads)
         if side.kind == "retort":
             named = ["--stage" if side.stage else "--model", side.stage or side.model]
-            return [self.bench, "serve", *named, "--weights", self.folder, "--threads", threads, "--layout", side.layout,
+            return [self.bench, "serve", *named, "--weights", self.folder, "--threads", threads, "--layout", side.layout, "--teacher", side.teacher,
                     *(word for path in inputs for word in ("--inputs", path))]
         if side.kind == "pytorch":
             return [sys.executable, f"{HERE}/torch_peer.py", side.stage, self.folder, threads, *inputs]

@@ -2,7 +2,7 @@
 from collections import namedtuple
 
 # A process: a stage or a model of bench.rt on batches of a kind (prepare.write_batches); threads None: as all.
-Side = namedtuple("Side", "kind stage model batch threads layout")
+Side = namedtuple("Side", "kind stage model batch threads layout teacher")
 # target: the ratio to reach; against: the peer in words; ours None: there is no such thing yet, and the note says so.
 Row = namedtuple("Row", "work variant target peer ours against tolerance note")
 # Sides of a group take turns, so many times.
@@ -12,19 +12,19 @@ PYTORCH, ONNX, ALONE = "PyTorch", "ONNX Runtime", "Retort, 1 thread"
 
 
 def pytorch(stage, batch):
-    return Side("pytorch", stage, None, batch, None, None)
+    return Side("pytorch", stage, None, batch, None, None, None)
 
 
 def onnx(model, batch):
-    return Side("onnx", None, model, batch, None, None)
+    return Side("onnx", None, model, batch, None, None, None)
 
 
-def step(stage, batch, layout="padded", threads=None):
-    return Side("retort", stage, None, batch, threads, layout)
+def step(stage, batch, layout="padded", threads=None, teacher="computed"):
+    return Side("retort", stage, None, batch, threads, layout, teacher)
 
 
 def infer(model, batch, layout="padded"):
-    return Side("retort", None, model, batch, None, layout)
+    return Side("retort", None, model, batch, None, layout, "computed")
 
 
 def row(work, variant, target, peer, ours, against, tolerance=2e-3, note=""):
@@ -70,10 +70,12 @@ GROUPS = [
         row("distill-base", "ragged, peer pads to 128", 5, pytorch("imitate", "32 sentences in 128"),
             step("imitate", "32 sentences", "packed"), PYTORCH),
         missing("distill-base", "ragged, teacher in bf16", 8, PYTORCH, "not measured: there is no bf16 yet"),
-        missing("predict-base", "ragged, from the cache of teacher outputs", 25, PYTORCH,
-                "not measured: there is no cache of teacher outputs yet"),
         scaling("distill-base", "dense", "imitate", "32x128"),
         scaling("distill-base", "ragged", "imitate", "32 sentences", "packed"),
+    ]),
+    Group("predict-base", 10, [
+        row("predict-base", "ragged, teacher outputs cached", 25, pytorch("predict", "32 sentences in 128"),
+            step("predict", "32 sentences", "packed", teacher="cached"), PYTORCH),
     ]),
     Group("distill-base, sorted", 10, [
         row("distill-base", "ragged, peer sorts and pads to longest", 1.3, pytorch("imitate", "128 sentences by length"),

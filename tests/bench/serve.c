@@ -1,7 +1,7 @@
 /* One work in a process of its own that measures when it is asked, so that peers and Retort can take turns.
  *
  *   bench serve (--stage NAME | --model NAME) --weights FOLDER --inputs FILE [--inputs FILE …] [--threads N]
- *               [--layout padded|packed] [--file FILE] [--models FOLDER]
+ *               [--layout padded|packed] [--teacher computed|cached] [--file FILE] [--models FOLDER]
  *
  * A call is one pass over the batches of all --inputs. Commands are lines; each answer is a JSON object on a line:
  *   step     does a call                       {"outputs": [{NAME: [numbers]} a batch]}
@@ -123,8 +123,11 @@ static json_t *answer_floor(server *s) {
 /* ---- the way there ---- */
 
 static bool prepare(server *s, failure *f) {
+  const graph *teacher = NULL;
   s->arena = arena_create();
-  executable *e = bound_compile(s->arena, &s->work, &s->options, &s->graph);
+  if (!bound_read_sizes(s->inputs[0], &s->work, f))
+    return false;
+  executable *e = bound_compile(s->arena, &s->work, &s->options, &s->graph, &teacher);
   if (!e)
     return fail(f, "it does not compile");
   const memory_use before = s->planned = memory_before();
@@ -140,7 +143,8 @@ static bool prepare(server *s, failure *f) {
       bound_make(b, &w, s->options.threads);
     else
       bound_make_another(b, &s->batches[0], &w);
-    if ((i == 0 && !bound_load(b, s->weights, f)) || !bound_read_inputs(b, s->inputs[i], f))
+    if ((i == 0 && !bound_load(b, s->weights, f)) || !bound_read_inputs(b, s->inputs[i], f) ||
+        (teacher && !bound_feed(b, &w, teacher, &s->options, s->weights, s->inputs[i], f)))
       return false;
     memory_use planned = before;
     memory_plan(&planned, e, b->dims, s->options.threads);
@@ -165,6 +169,8 @@ static bool read_options(server *s, int count, char **arguments) {
       s->options.threads = atoi(value);
     else if (strcmp(name, "--layout") == 0)
       s->options.compile.switches.packed = strcmp(value, "packed") == 0;
+    else if (strcmp(name, "--teacher") == 0)
+      s->work.cached = strcmp(value, "cached") == 0;
     else if (strcmp(name, "--file") == 0)
       s->options.file = value;
     else if (strcmp(name, "--models") == 0)
@@ -191,7 +197,8 @@ int serve(int count, char **arguments) {
   server s = {.options = {.models = "models", .file = "tests/bench/bench.rt", .threads = 2}};
   if (!read_options(&s, count, arguments)) {
     fputs("usage: bench serve (--stage NAME | --model NAME) --weights FOLDER --inputs FILE [--inputs FILE …]\n"
-          "                   [--threads N] [--layout padded|packed] [--file FILE] [--models FOLDER]\n",
+          "                   [--threads N] [--layout padded|packed] [--teacher computed|cached] [--file FILE] "
+          "[--models FOLDER]\n",
           stderr);
     return 2;
   }

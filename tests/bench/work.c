@@ -16,7 +16,8 @@ int bench_repeat(double once) {
 static bool measure_runs(const work *w, const bench_options *options, measurement *result) {
   arena *a = arena_create();
   graph *g = NULL;
-  bound b = {.executable = bound_compile(a, w, options, &g)};
+  const graph *teacher = NULL;
+  bound b = {.executable = bound_compile(a, w, options, &g, &teacher)};
   if (!b.executable)
     return false;
   bound_make(&b, w, options->threads);
@@ -44,7 +45,8 @@ static bool measure_compile(const work *w, const bench_options *options, measure
   double begin = bench_seconds();
   arena *a = arena_create();
   graph *g = NULL;
-  executable *e = bound_compile(a, w, options, &g);
+  const graph *teacher = NULL;
+  executable *e = bound_compile(a, w, options, &g, &teacher);
   result->median = bench_seconds() - begin;
   result->runs = 1;
   executable_destroy(e);

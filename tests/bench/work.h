@@ -10,6 +10,7 @@ typedef struct work {
   const char *stage, *model; /* one of them; the other NULL */
   int rows, length;          /* of the batch */
   bool ragged;               /* lengths as SST-2 has them, up to `length` */
+  bool cached;               /* what the teacher gives is not computed but read */
   bool compile;              /* measure the way from source to running code instead, in seconds */
   bool text;                 /* measure the reading of a set instead, in MB/s; needs RETORT_DATA */
   bool loader;               /* the share of making batches in an epoch, in %; needs RETORT_DATA */
