@@ -50,8 +50,7 @@ struct advising {
 
 void checks_print(text *to) {
   for (int i = 0; i < CHECK_COUNT; i++)
-    if (checks[i].run)
-      text_add(to, "  %-24s %s\n", checks[i].name, checks[i].summary);
+    text_add(to, "  %-24s %s\n", checks[i].name, checks[i].summary);
 }
 
 static bool has_word(int count, const char *const *words, const char *word) {

@@ -1,5 +1,6 @@
 /* `retort run`: checks everything that can be checked, then runs stage after stage. */
 #include "compiler/commands/run_layers.h"
+#include "compiler/commands/run_measured.h"
 #include "compiler/commands/warnings.h"
 #include "compiler/commands/without.h"
 #include "runtime/run/interrupt.h"
@@ -205,6 +206,8 @@ static int end_output(run_state *r, int status, failure *f) {
 static int run_checked(run_state *r, failure *f) {
   if (!run_make_models(r, f) || !run_load_data(r, f) || !check_data(r, f))
     return STATUS_INPUT_WRONG;
+  if (!r->options->quiet && run_warn_equal_rows(r) > 0 && r->options->warnings_fatal)
+    return STATUS_SOURCE_WRONG;
   if (r->options->out) {
     r->output = output_folder_begin(r->options->out, f);
     if (!r->output)

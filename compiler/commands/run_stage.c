@@ -1,5 +1,5 @@
 /* Compiles the stages and evaluations of an experiment and hands them to the runtime. */
-#include "compiler/commands/run_state.h"
+#include "compiler/commands/run_measured.h"
 #include "runtime/run/evaluation.h"
 #include "runtime/run/metrics.h"
 #include "runtime/run/table.h"
@@ -102,6 +102,12 @@ static bool validate(void *context, int64_t done, bool *stop, failure *f) {
   return validation_run(c->validation, done, stop, f);
 }
 
+static void begun(void *context, const double *terms) {
+  stage_context *c = context;
+  if (!c->run->options->quiet)
+    run_warn_term_shares(c->run, c->index, terms);
+}
+
 static void explain_failure(void *context, const stage_failure *what) {
   stage_context *c = context;
   run_state *r = c->run;
@@ -177,6 +183,7 @@ static int run_compiled(stage_context *c, const callable *step, failure *f) {
                 .validate_every = s->validate_every,
                 .checkpoint_due = checkpoint_due,
                 .checkpoint = make_checkpoint,
+                .begun = begun,
                 .explain = explain_failure,
                 .context = c};
   stage_report report;

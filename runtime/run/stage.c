@@ -236,6 +236,8 @@ static stage_result run_steps(running *r, int64_t *done, failure *f) {
     if (find_bad_term(r, &what))
       return report_failure(r, step, done, f);
     *done = step;
+    if (step == 1 && s->begun)
+      s->begun(s->context, r->terms);
     progress_step(s->progress, step, batcher_rows(r->batches, step - 1), r->loss, r->terms);
     bool stop = false;
     if (!validate(r, step, &stop, f))

@@ -52,6 +52,8 @@ typedef struct stage {
    * made with `done` steps done. What fails there is its own business. Both may be NULL. */
   bool (*checkpoint_due)(void *context, int64_t done);
   void (*checkpoint)(void *context, int64_t done);
+  /* Called after the first step of all with the terms' values, when these are numbers. May be NULL. */
+  void (*begun)(void *context, const double *terms);
   /* Called when a loss is no number, to find out why. May be NULL. */
   void (*explain)(void *context, const stage_failure *what);
   void *context;
