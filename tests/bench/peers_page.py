@@ -52,7 +52,23 @@ def summary(data):
     measured = [row for row in data["rows"] if row["ratio"] is not None and row["target"]]
     short = [f"{row['work']} {row['variant']}" for row in measured if not reached(row)]
     said = f"{len(measured) - len(short)} of {len(measured)} rows reach what is to be reached"
-    return said + ("." if not short else "; these do not: " + "; ".join(short) + ".")
+    said += "." if not short else "; these do not: " + "; ".join(short) + "."
+    training = [row for row in data["rows"] if row["ratio"] is not None and row.get("training") and row["peer"] == "PyTorch"]
+    large = [f"{row['work']} {row['variant']} ({row['ours_mib'] / row['peer_mib']:.2f})" for row in training
+             if row["ours_mib"] > row["peer_mib"] / 2]
+    if training:
+        said += " Peak memory is at most half of PyTorch's in all rows of training." if not large else (
+            f" Peak memory is at most half of PyTorch's in {len(training) - len(large)} of {len(training)} rows of training; not in "
+            + "; ".join(large) + ".")
+    return said + profile_summary(data.get("profile"))
+
+
+def profile_summary(profile):
+    if not profile:
+        return ""
+    return (f" The dense step of distill-base: contractions at {100 * profile['contractions_of_rate']:.0f} % of the rate measured "
+            f"beside them, everything else {100 * profile['rest_of_step']:.1f} % of the step; the kernels' times are "
+            f"{100 * profile['sum_of_step']:.1f} % of the step's.")
 
 
 def write_table(data, path):
@@ -62,7 +78,8 @@ def write_table(data, path):
         sys.exit(f"{path}: the marks {BEGIN.strip()} and {END.strip()} are not there once")
     before, rest = text.split(BEGIN)
     head = (f"Measured {data['date'][:10]} on {data['cpu']}, {data['threads']} threads; OpenBLAS with its kernels for "
-            f"{data['openblas']['kernels']} on both sides; {data['peers']}.")
+            f"{data['openblas']['kernels']} on both sides; {data['peers']}. Sentences have lengths of {data['lengths']}; a ratio is the "
+            "peer's time over Retort's, both medians; peak memory is the process's, libraries and compiler included.")
     chart = "![ratios by row: the peer's time over Retort's](tests/bench/peers.svg)"
     lines = [head, summary(data), "", *table_rows(data), "", chart, "", *memory_rows(data)]
     with open(path, "w") as file:

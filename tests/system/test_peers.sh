@@ -3,8 +3,8 @@
 write_measured() {
   cat >peers.json <<'END'
 {"cpu": "a processor", "date": "2026-01-02T03:04:05+00:00", "threads": 2, "peers": "PyTorch 1, ONNX Runtime 2",
- "openblas": {"used": "x", "kernels": "Haswell"}, "rows": [
- {"work": "pooled", "variant": "32 x 128", "peer": "PyTorch", "peer_ms": 1.5, "ours_ms": 0.06, "ratio": 25.0, "target": 20,
+ "lengths": "SST-2", "openblas": {"used": "x", "kernels": "Haswell"}, "rows": [
+ {"work": "pooled", "variant": "32 x 128", "peer": "PyTorch", "peer_ms": 1.5, "ours_ms": 0.06, "ratio": 25.0, "target": 20, "training": true,
   "peer_mib": 250.4, "ours_mib": 60.2, "planned_mib": 59.9, "floor_ms": 0.0123},
  {"work": "infer", "variant": "1 x 32 <b>", "peer": "ONNX Runtime", "peer_ms": 1.2, "ours_ms": 1.5, "ratio": 0.8, "target": 1.3,
   "peer_mib": 170, "ours_mib": 160, "planned_mib": 160, "floor_ms": 0.9},
@@ -18,6 +18,7 @@ test_peers_table_says_what_falls_short() {
   printf 'before\n<!-- bench-peers -->\nold\n<!-- bench-peers end -->\nbehind\n' >page.md
   expect 0 python3 "$root/tests/bench/peers_page.py" table peers.json page.md
   expect_text page.md "before" "behind" "Measured 2026-01-02 on a processor, 2 threads" "1 of 2 rows reach" "do not: infer 1 x 32" \
+    "at most half of PyTorch's in all rows" "Sentences have lengths of SST-2" \
     "| pooled | 32 x 128 | PyTorch | 1.5 ms | 0.06 ms | 25.00 | 20 | 0.0123 ms | 250 / 60 |" "| 0.80 (short) |" \
     "| not measured: a reason |" "| pooled, 32 x 128 | 59.9 | 60.2 | 1.005 |"
   grep -q old page.md && fail_test "the old table is still there"
