@@ -1,6 +1,7 @@
 /* `retort bench`: where the time of a step goes. */
 #include "compiler/commands/choose.h"
 #include "compiler/commands/command.h"
+#include "compiler/commands/precision.h"
 #include "compiler/commands/profile.h"
 #include "compiler/commands/units.h"
 #include "compiler/commands/without.h"
@@ -38,6 +39,7 @@ static int print_help(void) {
       "  --json                everything as JSON\n"
       "  --set NAME=VALUE      replaces what the file says; may be repeated\n"
       "  --cpu NAME            code for that processor (an LLVM name; default: this one)\n"
+      "  --precision P         bf16, float32, NAME=P, as of retort run; may be repeated\n"
       "  --contractions CODE   auto, emitted or blas, as of retort run\n"
       "  --without PASS        leaves out a pass (retort show --help lists them) or fusion (fuse); may be repeated\n"
       "  --models DIR          the standard library's folder\n"
@@ -53,6 +55,9 @@ typedef struct bench_options {
   bool json;
   int without_count;
   const char **without;
+  int precision_count;
+  const char **precisions;
+  precision_choice *choices;
   profile_options profile; /* rows and length are 0 where the command line does not say them */
   program_options program;
 } bench_options;
@@ -166,6 +171,9 @@ static int bench(bench_options *o, arena *a) {
   int reported = report_errors(d);
   if (reported != STATUS_DONE)
     return p ? reported : STATUS_INPUT_WRONG;
+  const compile_options *how = &o->profile.compile;
+  if (g && !precision_check("bench", p, &how->switches, how->cpu, false))
+    return STATUS_USAGE_WRONG;
   if (!g)
     return status;
   default_sizes(o, p, &chosen);
@@ -191,7 +199,9 @@ int command_bench(int count, char **arguments) {
              *contractions = NULL;
   const char **overrides = calloc((size_t)count, sizeof *overrides);
   o.without = calloc((size_t)count, sizeof *o.without);
-  if (!overrides || !o.without)
+  o.precisions = calloc((size_t)count, sizeof *o.precisions);
+  o.choices = calloc((size_t)count, sizeof *o.choices);
+  if (!overrides || !o.without || !o.precisions || !o.choices)
     memory_exhausted();
   o.program.overrides = overrides;
   const option options[] = {
@@ -206,6 +216,7 @@ int command_bench(int count, char **arguments) {
       {.name = "--set", .list = overrides, .list_count = &o.program.override_count},
       {.name = "--cpu", .value = &o.profile.compile.cpu},
       {.name = "--contractions", .value = &contractions},
+      {.name = "--precision", .list = o.precisions, .list_count = &o.precision_count},
       {.name = "--without", .list = o.without, .list_count = &o.without_count},
       {.name = "--models", .value = &o.program.models},
       {.name = NULL},
@@ -215,6 +226,7 @@ int command_bench(int count, char **arguments) {
       option_number("bench", "--rows", rows, 1, 1 << 20, &o.profile.rows) &&
       option_number("bench", "--length", length, 1, 1 << 20, &o.profile.length) &&
       option_number("bench", "--mean", mean, 1, 1 << 20, &o.profile.mean) &&
+      precision_read("bench", o.precision_count, o.precisions, o.choices, &o.profile.compile.switches) &&
       layout_read("bench", layout, &o.profile.compile.switches.packed) &&
       option_number("bench", "--threads", threads, 1, 1024, &o.profile.threads) &&
       option_number("bench", "--runs", runs, 1, 100000, &o.profile.runs) &&
@@ -227,5 +239,7 @@ int command_bench(int count, char **arguments) {
   }
   free(overrides);
   free(o.without);
+  free(o.precisions);
+  free(o.choices);
   return status;
 }

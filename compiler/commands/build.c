@@ -1,6 +1,7 @@
 /* `retort build`: a model's functions as an object and a C header, its weights as one file. */
 #include "compiler/check/program.h"
 #include "compiler/commands/command.h"
+#include "compiler/commands/precision.h"
 #include "compiler/commands/run_state.h"
 #include "compiler/link/product.h"
 #include "runtime/data/file.h"
@@ -23,7 +24,7 @@ static int print_help(void) {
       "  -o NAME            path of what is written, without .o and .h (default: the model's name)\n"
       "  --weights PATH     a safetensors file, or a folder with model.safetensors, as retort run --out writes it\n"
       "                     (default for a model of pretrained(…): its folder)\n"
-      "  --cpu CPU          code for that processor, an LLVM name (default: this one)\n"
+      "  --cpu CPU          code for that processor, an LLVM name (default: this one)\n" PRECISION_HELP
       "  --set NAME=VALUE   replaces what the file says; may be repeated\n"
       "  --models DIR       the standard library's folder\n"
       "\n"
@@ -35,6 +36,7 @@ static int print_help(void) {
 
 typedef struct build_options {
   const char *file, *model, *output, *weights, *cpu;
+  pass_switches switches;
   program_options program;
 } build_options;
 
@@ -134,7 +136,7 @@ static int build_model(const build_options *o, arena *a, program *p, int index, 
     return status;
   product made;
   const char *name = base_name(o->output ? o->output : m->name);
-  const char *wrong = product_make(a, name, o->file, m->function_count, graphs, o->cpu, &made);
+  const char *wrong = product_make(a, name, o->file, m->function_count, graphs, o->cpu, &o->switches, &made);
   status = wrong ? complain(o->cpu ? STATUS_USAGE_WRONG : STATUS_INTERNAL, wrong) : write_product(o, a, m, &made);
   product_free(&made);
   return status;
@@ -148,6 +150,8 @@ static int build(build_options *o, arena *a) {
   if (!p || diagnostics_error_count(d))
     return report_diagnostics(d);
   int status = STATUS_DONE, index = find_model(o, p, a, &status);
+  if (index >= 0 && !precision_check("build", p, &o->switches, o->cpu, false))
+    return STATUS_USAGE_WRONG;
   return index < 0 ? status : build_model(o, a, p, index, d);
 }
 
@@ -156,7 +160,10 @@ int command_build(int count, char **arguments) {
     return print_help();
   build_options o = {0};
   const char **overrides = calloc((size_t)count, sizeof *overrides);
-  if (!overrides)
+  const char **precisions = calloc((size_t)count, sizeof *precisions);
+  precision_choice *choices = calloc((size_t)count, sizeof *choices);
+  int precision_count = 0;
+  if (!overrides || !precisions || !choices)
     memory_exhausted();
   o.program.overrides = overrides;
   const option options[] = {
@@ -164,16 +171,20 @@ int command_build(int count, char **arguments) {
       {.name = "-o", .value = &o.output},
       {.name = "--weights", .value = &o.weights},
       {.name = "--cpu", .value = &o.cpu},
+      {.name = "--precision", .list = precisions, .list_count = &precision_count},
       {.name = "--set", .list = overrides, .list_count = &o.program.override_count},
       {.name = "--models", .value = &o.program.models},
       {.name = NULL},
   };
   int status = STATUS_USAGE_WRONG;
-  if (options_read(count, arguments, options, &o.file)) {
+  if (options_read(count, arguments, options, &o.file) &&
+      precision_read("build", precision_count, precisions, choices, &o.switches)) {
     arena *a = arena_create();
     status = build(&o, a);
     arena_destroy(a);
   }
   free(overrides);
+  free(precisions);
+  free(choices);
   return status;
 }

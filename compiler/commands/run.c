@@ -1,4 +1,5 @@
 /* `retort run`: checks everything that can be checked, then runs stage after stage. */
+#include "compiler/commands/precision.h"
 #include "compiler/commands/run_layers.h"
 #include "compiler/commands/run_measured.h"
 #include "compiler/commands/warnings.h"
@@ -41,8 +42,8 @@ static const char help[] =
     "  --contractions CODE\n"
     "                     matrix products by emitted code, by OpenBLAS (blas), or auto (default): by sizes and\n"
     "                     processor, whichever was measured to be faster\n"
-    "  --interpret        runs the reference interpreter in place of compiled code: slow\n" WITHOUT_HELP WARNINGS_HELP
-    "  --models DIR       the standard library's folder\n"
+    "  --interpret        runs the reference interpreter in place of compiled code: slow\n" PRECISION_HELP WITHOUT_HELP
+        WARNINGS_HELP "  --models DIR       the standard library's folder\n"
     "\n"
     "Data is looked for beside FILE, then in the folder that the environment variable RETORT_DATA names. Ctrl-C ends\n"
     "a run after the current step, with what is done saved; an output folder that was there stays as it was. When a\n"
@@ -263,6 +264,8 @@ static int load_program(run_state *r, failure *f) {
     fail(f, "%s holds no experiment: there is nothing to run", o->file);
     return STATUS_SOURCE_WRONG;
   }
+  if (!precision_check("run", r->program, &o->compile.switches, o->compile.cpu, o->compile.interpret || o->quiet))
+    return STATUS_USAGE_WRONG;
   return check_metrics(r, f) ? STATUS_DONE : STATUS_SOURCE_WRONG;
 }
 

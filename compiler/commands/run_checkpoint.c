@@ -79,6 +79,8 @@ static json_t *identify(const run_state *r) {
   note_number(identity, "--seed", r->options->seed);
   note_number(identity, "--threads", (uint64_t)r->options->threads);
   note_text(identity, "processor", NULL, run_processor(r));
+  for (int i = 0; i < r->options->precision_count; i++)
+    note_text(identity, "--precision", NULL, r->options->precisions[i]);
   note_text(identity, "form of teacher outputs", NULL, run_teacher_form(r));
   for (int i = 0; i < program_data_count(r->program); i++)
     if (r->data[i])

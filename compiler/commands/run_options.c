@@ -1,4 +1,5 @@
 /* The command line of what runs experiments: `retort run`, `retort experiment`. */
+#include "compiler/commands/precision.h"
 #include "compiler/commands/run_state.h"
 #include "compiler/commands/warnings.h"
 #include "compiler/commands/without.h"
@@ -88,6 +89,8 @@ bool run_options_read(int count, char **arguments, const option *further, run_op
   o->checks.off = o->checks_off = memory_allocate((size_t)count, sizeof *o->checks_off);
   o->checks.on = o->checks_on = memory_allocate((size_t)count, sizeof *o->checks_on);
   const char **without = memory_allocate((size_t)count, sizeof *without);
+  o->precisions = memory_allocate((size_t)count, sizeof *o->precisions);
+  o->choices = memory_allocate((size_t)count, sizeof *o->choices);
   int without_count = 0;
   option options[OPTIONS_MAX] = {
       {.name = "--set", .list = o->overrides, .list_count = &o->override_count},
@@ -102,6 +105,7 @@ bool run_options_read(int count, char **arguments, const option *further, run_op
       {.name = "--layout", .value = &layout},
       {.name = "--cpu", .value = &o->compile.cpu},
       {.name = "--contractions", .value = &contractions},
+      {.name = "--precision", .list = o->precisions, .list_count = &o->precision_count},
       {.name = "--without", .list = without, .list_count = &without_count},
       {.name = "--models", .value = &o->models},
       {.name = "--no-warn", .list = o->checks_off, .list_count = &o->checks.off_count},
@@ -126,6 +130,7 @@ bool run_options_read(int count, char **arguments, const option *further, run_op
   }
   failure_free(&f);
   good = good && warnings_known(arguments[0], &o->checks) &&
+         precision_read(arguments[0], o->precision_count, o->precisions, o->choices, &o->compile.switches) &&
          switch_off(arguments[0], without_count, without, &o->compile.switches);
   free(without);
   return good;
@@ -136,4 +141,6 @@ void run_options_free(run_options *o) {
   free(o->loads);
   free(o->checks_off);
   free(o->checks_on);
+  free(o->precisions);
+  free(o->choices);
 }

@@ -17,6 +17,9 @@ typedef struct run_options {
   const char **overrides;
   int load_count;
   const char **loads; /* "MODEL=PATH" */
+  int precision_count;
+  const char **precisions; /* words of --precision; compile.switches has what they mean */
+  precision_choice *choices;
   uint64_t seed;
   int threads;
   bool quiet; /* no warnings, no table */

@@ -71,7 +71,9 @@ static kept_key make_key(const run_state *r, const dataset *data, const stage_te
   text_add(&all, "data %016llx padding %d\n", (unsigned long long)run_hash_data(data), data->padding);
   add_weights(r, t->cut.teacher, &all);
   add_forms(t->outputs, &all);
-  graph_print(how->interpret ? t->cut.teacher : passes_run_without(t->cut.teacher, NULL, &how->switches), false, &all);
+  graph_print(how->interpret ? passes_set_precision(t->cut.teacher, &how->switches)
+                             : passes_run_without(t->cut.teacher, NULL, &how->switches),
+              false, &all);
   XXH128_hash_t hash = XXH3_128bits(all.data, all.length);
   text_free(&all);
   kept_key key;

@@ -1,5 +1,6 @@
 /* `retort show`: prints what is on each arrow between source and code. */
 #include "compiler/commands/show.h"
+#include "compiler/commands/precision.h"
 #include "compiler/commands/without.h"
 #include "compiler/passes/pass.h"
 #include <stdarg.h>
@@ -91,6 +92,7 @@ static int print_help(void) {
       "  --spans               with each node the place in the source that it came from\n"
       "  --cpu NAME            llvm, asm: code for that processor (an LLVM name; default: this one)\n"
       "  --contractions CODE   llvm, asm: auto, emitted or blas, as of retort run\n"
+      "  --precision P         bf16, float32, NAME=P, as of retort run; may be repeated\n"
       "  --without PASS        leaves out a pass (retort show --help lists them) or fusion (fuse); may be repeated\n"
       "  --models DIR          the standard library's folder\n"
       "\n"
@@ -142,13 +144,16 @@ int command_show(int count, char **arguments) {
   const char *layout = NULL;
   o.overrides = calloc((size_t)count, sizeof *o.overrides);
   o.without = calloc((size_t)count, sizeof *o.without);
-  if (!o.overrides || !o.without)
+  o.precisions = calloc((size_t)count, sizeof *o.precisions);
+  o.choices = calloc((size_t)count, sizeof *o.choices);
+  if (!o.overrides || !o.without || !o.precisions || !o.choices)
     memory_exhausted();
   const char *contractions = NULL;
   const option options[] = {
       {.name = "--stage", .value = &o.stage},
       {.name = "--of", .value = &o.of},
       {.name = "--set", .list = o.overrides, .list_count = &o.override_count},
+      {.name = "--precision", .list = o.precisions, .list_count = &o.precision_count},
       {.name = "--without", .list = o.without, .list_count = &o.without_count},
       {.name = "--models", .value = &o.models},
       {.name = "--cpu", .value = &o.cpu},
@@ -159,12 +164,15 @@ int command_show(int count, char **arguments) {
   };
   int status = STATUS_USAGE_WRONG;
   if (options_read(count, arguments, options, &o.file) && layout_read("show", layout, &o.switches.packed) &&
-      option_contractions("show", contractions, &o.contractions)) {
+      option_contractions("show", contractions, &o.contractions) &&
+      precision_read("show", o.precision_count, o.precisions, o.choices, &o.switches)) {
     arena *a = arena_create();
     status = show(&o, a);
     arena_destroy(a);
   }
   free(o.overrides);
   free(o.without);
+  free(o.precisions);
+  free(o.choices);
   return status;
 }

@@ -14,6 +14,9 @@ typedef struct show_options {
   bool spans;
   int without_count;
   const char **without;
+  int precision_count;
+  const char **precisions;
+  precision_choice *choices;
   pass_switches switches;
 } show_options;
 

@@ -1,5 +1,6 @@
 #include "compiler/check/program.h"
 #include "compiler/commands/choose.h"
+#include "compiler/commands/precision.h"
 #include "compiler/commands/show.h"
 #include "compiler/passes/pass.h"
 #include <string.h>
@@ -43,6 +44,10 @@ static graph *program_graph(const show_options *o, arena *a, graph_extent extent
   int reported = p ? report_errors(d) : unreadable(d);
   if (reported != STATUS_DONE)
     *status = reported;
+  if (reported == STATUS_DONE && g && !precision_check(o->asker, p, &o->switches, NULL, true)) {
+    *status = STATUS_USAGE_WRONG;
+    return NULL;
+  }
   return reported == STATUS_DONE ? g : NULL;
 }
 
@@ -109,7 +114,7 @@ int show_pass(const show_options *o, arena *a, text *to) {
     g = passes_run_without(g, p[-1].name, &o->switches);
   text before = {0};
   graph_print(g, o->spans, &before);
-  const graph *result = p->run(g);
+  const graph *result = pass_run(p, g, &o->switches);
   const char *wrong = graph_verify(result);
   graph_print(result, o->spans, to);
   if (wrong)

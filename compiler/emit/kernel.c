@@ -2,6 +2,7 @@
 #include "compiler/emit/emitter.h"
 #include "compiler/emit/pointwise.h"
 #include "compiler/emit/tiles.h"
+#include "compiler/emit/tiles_bf16.h"
 #include "runtime/core/retort.h"
 #include <string.h>
 
@@ -106,6 +107,12 @@ static void emit_matmul(function *f, const statement *s) {
                               stride[2],
                               threads};
   unsigned count = sizeof arguments / sizeof *arguments;
+  if (s->matmul.bf16 && target_multiplies_bf16(e->target)) {
+    arguments[0] = emit_bf16_tiles(e);
+    arguments[1] = worker_packing(f);
+    LLVMBuildCall2(e->builder, e->type_contract, e->contract_bf16, arguments, count, "");
+    return;
+  }
   if (is_library_matmul(e->target, s)) {
     LLVMBuildCall2(e->builder, e->type_sgemm, e->sgemm, arguments + 2, count - 2, "");
     return;

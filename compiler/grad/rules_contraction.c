@@ -12,6 +12,12 @@ static node *flatten_rows(gradient_step *s, node *x) {
   return graph_reshape(s->g, x, flat, s->of->where);
 }
 
+static node *product(gradient_step *s, node *x, node *y) {
+  node *made = graph_matmul(s->g, x, y, s->of->where);
+  made->attributes = s->of->attributes; /* its precision */
+  return made;
+}
+
 /* dx = g y^T, dy = x^T g. A y that all p share gets ONE contraction over all rows, [p*i,k]^T [p*i,j], so that no
  * product for each p is ever written and added up. */
 void gradient_matmul(gradient_step *s) {
@@ -19,13 +25,13 @@ void gradient_matmul(gradient_step *s) {
   span where = s->of->where;
   node *x = s->of->operands[0], *y = s->of->operands[1], *upstream = s->upstream;
   if (gradient_wanted(s, 0))
-    s->gradients[0] = graph_matmul(g, upstream, graph_transpose(g, y, where), where);
+    s->gradients[0] = product(s, upstream, graph_transpose(g, y, where));
   if (gradient_wanted(s, 1)) {
     if (y->shape.rank == 2 && x->shape.rank > 2) {
       x = flatten_rows(s, x);
       upstream = flatten_rows(s, upstream);
     }
-    s->gradients[1] = graph_matmul(g, graph_transpose(g, x, where), upstream, where);
+    s->gradients[1] = product(s, graph_transpose(g, x, where), upstream);
   }
 }
 

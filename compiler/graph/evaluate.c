@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef double evaluator(const double *x);
 
@@ -80,4 +81,16 @@ double evaluate_pointwise(op o, dtype from, dtype to, const double *operands) {
     break;
   }
   return value;
+}
+
+double evaluate_round_bf16(double x) {
+  float single = (float)x;
+  uint32_t bits;
+  memcpy(&bits, &single, sizeof bits);
+  if (isnan(x))
+    return x;
+  bits += 0x7fff + (bits >> 16 & 1); /* may carry into the exponent, and to infinity: as it should */
+  bits &= 0xffff0000u;
+  memcpy(&single, &bits, sizeof bits);
+  return (double)single;
 }

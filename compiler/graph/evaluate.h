@@ -8,4 +8,7 @@
  * Integers wrap as the emitted code's do; f32 is not rounded. */
 double evaluate_pointwise(op o, dtype from, dtype to, const double *operands);
 
+/* To bf16: to nearest, ties to even, of the number as float32. */
+double evaluate_round_bf16(double x);
+
 #endif

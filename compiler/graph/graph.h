@@ -41,7 +41,8 @@ typedef enum {
   ATTRIBUTE_DTYPE, /* the node's own dtype */
   ATTRIBUTE_SHAPE, /* the node's own shape */
   ATTRIBUTE_SLICE,
-  ATTRIBUTE_PAD
+  ATTRIBUTE_PAD,
+  ATTRIBUTE_PRECISION
 } attribute_kind;
 
 typedef struct shape {
@@ -79,6 +80,7 @@ typedef union node_attributes {
     const dim *low[RANK_MAX], *high[RANK_MAX]; /* may be negative for neither */
     int64_t interior[RANK_MAX];
   } pad;
+  bool bf16; /* PRECISION: operands are rounded to bf16 (to nearest, ties to even), products added up in f32 */
 } node_attributes;
 
 typedef struct node node;
@@ -195,6 +197,7 @@ node *graph_copy_node(graph *to, const node *old, node **operands);
  *     %3 = constant f32[] 0.5
  *     %4 = reduce_sum f32[B, 1, 256] %2 axes [1]
  *     %5 = slice f32[B, 1, 4] %4 low [0, 0, 2] step [1, 1, 1]
+ *     %6 = matmul f32[B, T, 8] %2 %7 bf16
  *     output "loss" %5
  *     update "student.embeddings.weight" %2
  *     prepare {

@@ -179,6 +179,11 @@ static void run_concat(const interpreter *in, const node *n, tensor_value *r) {
   }
 }
 
+/* A number as the contraction n multiplies it. */
+static double multiplied(const node *n, double x) {
+  return n->attributes.bf16 ? evaluate_round_bf16(x) : x;
+}
+
 static void run_matmul(const interpreter *in, const node *n, tensor_value *r) {
   sizes x = sizes_of(in, n->operands[0]->shape), y = sizes_of(in, n->operands[1]->shape);
   int64_t rows = x.size[x.rank - 2], inner = x.size[x.rank - 1], columns = y.size[y.rank - 1];
@@ -188,11 +193,11 @@ static void run_matmul(const interpreter *in, const node *n, tensor_value *r) {
   for (int64_t p = 0; p < batch; p++)
     for (int64_t i = 0; i < rows; i++)
       for (int64_t k = 0; k < inner; k++) {
-        double left = operand(in, n, 0)->data[(p * rows + i) * inner + k];
+        double left = multiplied(n, operand(in, n, 0)->data[(p * rows + i) * inner + k]);
         const double *right = operand(in, n, 1)->data + p * y_step + k * columns;
         double *sum = r->data + (p * rows + i) * columns;
         for (int64_t j = 0; j < columns; j++)
-          sum[j] += left * right[j];
+          sum[j] += left * multiplied(n, right[j]);
       }
 }
 

@@ -262,6 +262,9 @@ static bool read_attributes(parser *p, op o, int rank, node_attributes *a) {
   case ATTRIBUTE_PAD:
     return read_axis_dims(p, "low", rank, a->pad.low) && read_axis_integers(p, "interior", rank, a->pad.interior) &&
            read_axis_dims(p, "high", rank, a->pad.high);
+  case ATTRIBUTE_PRECISION:
+    a->bf16 = accept_word(p, "bf16");
+    return true;
   case ATTRIBUTE_NONE:
   case ATTRIBUTE_DTYPE:
   case ATTRIBUTE_SHAPE:

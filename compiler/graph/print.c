@@ -98,6 +98,9 @@ static void print_attributes(const node *n, text *to) {
     print_integers("interior", a->pad.interior, rank, to);
     print_dims("high", a->pad.high, rank, to);
     break;
+  case ATTRIBUTE_PRECISION:
+    text_add(to, "%s", a->bf16 ? " bf16" : "");
+    break;
   case ATTRIBUTE_NONE:
   case ATTRIBUTE_DTYPE:
   case ATTRIBUTE_SHAPE:

@@ -139,6 +139,7 @@ static void lower_product(lowering *l, const product *p, const subscript *unit, 
   s->matmul.n = bound_of(l, p->n);
   s->matmul.k = bound_of(l, p->k);
   s->matmul.alpha = 1;
+  s->matmul.bf16 = n->attributes.bf16;
   const subscript *a = batch_offset(l, p, x->shape, &p->a, unit);
   a = subscript_add(b, a, subscript_multiply(b, first, subscript_dim(b, p->a_row)));
   a = subscript_add(b, a, base_start(l, p->a.base));

@@ -127,6 +127,7 @@ struct statement {
     struct { /* c[m, n] = alpha a[m, k] b[k, n] + beta c; c is not transposed */
       const subscript *m, *n, *k;
       double alpha, beta;
+      bool bf16; /* a and b are rounded to bf16; products are added up in f32 */
       matrix a, b, c;
     } matmul;
     struct {

@@ -34,6 +34,8 @@ static void print_matmul(printer *p, const statement *s) {
   print_subscript(p, s->matmul.n);
   text_add(p->to, ", k ");
   print_subscript(p, s->matmul.k);
+  if (s->matmul.bf16)
+    text_add(p->to, ", bf16");
 }
 
 static void print_when(printer *p, const statement *s, int depth) {

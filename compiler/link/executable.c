@@ -214,7 +214,7 @@ static void release_freed_memory(void) {
 
 executable *executable_create(const graph *g, const compile_options *options, const char **error) {
   if (options->interpret)
-    return interpret(g);
+    return interpret(passes_set_precision(g, &options->switches));
   target *t = target_create(g->arena, options->cpu, error);
   if (!t)
     return NULL;
@@ -225,6 +225,8 @@ executable *executable_create(const graph *g, const compile_options *options, co
   else {
     compile_options own = *options;
     own.switches.library = target_contractions(t) == CONTRACTIONS_LIBRARY;
+    if (!target_multiplies_bf16(t))
+      passes_drop_precision(&own.switches);
     e = compile(passes_run_without(g, NULL, &own.switches), t, &own, error);
     if (e)
       e->switches = own.switches;

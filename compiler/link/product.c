@@ -60,18 +60,21 @@ static const char *make_function(arena *a, const graph *g, const pass_switches *
 }
 
 const char *product_make(arena *a, const char *name, const char *source, int count, const graph *const *graphs,
-                         const char *cpu, product *result) {
+                         const char *cpu, const pass_switches *switches, product *result) {
   *result = (product){.weight_count = 0};
   const char *wrong = NULL;
   target *t = target_create(a, cpu, &wrong);
   if (!t)
     return wrong;
+  pass_switches own = switches ? *switches : (pass_switches){.packed = false};
+  own.library = target_contractions(t) == CONTRACTIONS_LIBRARY;
+  if (!target_multiplies_bf16(t))
+    passes_drop_precision(&own);
   product_function *functions = arena_array(a, product_function, count + 1);
   const step **steps = arena_array(a, const step *, 2 * count + 1);
-  const pass_switches switches = {.library = target_contractions(t) == CONTRACTIONS_LIBRARY};
   int step_count = 0;
   for (int i = 0; i < count && !wrong; i++) {
-    wrong = make_function(a, graphs[i], &switches, &functions[i]);
+    wrong = make_function(a, graphs[i], &own, &functions[i]);
     steps[step_count++] = functions[i].step;
     if (functions[i].prepare)
       steps[step_count++] = functions[i].prepare;

@@ -2,7 +2,7 @@
 #ifndef RETORT_PRODUCT_H
 #define RETORT_PRODUCT_H
 
-#include "compiler/graph/graph.h"
+#include "compiler/passes/pass.h"
 
 /* The weights' memory: all weights that the functions read, one behind the other, each at an offset that is a multiple
  * of 64. The frozen ones stand behind all others; they are computed there, by FUNCTION_prepare_run, before the first
@@ -22,10 +22,11 @@ typedef struct product {
 } product;
 
 /* Compiles the graphs, each to a function with its graph's name, for a CPU (LLVM's name; NULL: this machine's). `name`
- * is the product's, `source` the path of the file that it is made from, for comments. Returns NULL, or what is wrong
- * (in the arena). The caller calls product_free; the weights are in the arena. */
+ * is the product's, `source` the path of the file that it is made from, for comments; `switches` as of
+ * passes_run_without. Returns NULL, or what is wrong (in the arena). The caller calls product_free; the weights are in
+ * the arena. */
 const char *product_make(arena *a, const char *name, const char *source, int count, const graph *const *graphs,
-                         const char *cpu, product *result);
+                         const char *cpu, const pass_switches *switches, product *result);
 void product_free(product *p);
 
 #endif

@@ -48,6 +48,8 @@ static uint64_t hash_attributes(uint64_t hash, const node *n, int rank) {
     for (int i = 0; i < rank; i++)
       hash = mix(mix(hash, (uint64_t)a->pad.low[i]->id), (uint64_t)a->pad.interior[i]);
     return hash;
+  case ATTRIBUTE_PRECISION:
+    return mix(hash, a->bf16);
   case ATTRIBUTE_NONE:
   case ATTRIBUTE_INPUT:
   case ATTRIBUTE_DTYPE:
@@ -92,6 +94,8 @@ static bool same_attributes(const node *a, const node *b) {
       same = x->pad.low[i] == y->pad.low[i] && x->pad.high[i] == y->pad.high[i] &&
              x->pad.interior[i] == y->pad.interior[i];
     return same;
+  case ATTRIBUTE_PRECISION:
+    return x->bf16 == y->bf16;
   case ATTRIBUTE_NONE:
   case ATTRIBUTE_DTYPE:
   case ATTRIBUTE_SHAPE:

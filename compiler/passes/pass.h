@@ -4,28 +4,43 @@
 
 #include "compiler/graph/graph.h"
 
+typedef struct pass_switches pass_switches;
+
 typedef graph *graph_pass(const graph *g); /* a new graph, in the same arena; may be an equal one */
+typedef graph *asked_pass(const graph *g, const pass_switches *asked);
 
 typedef struct pass {
   const char *name;
   graph_pass *run;
-  const char *purpose; /* one line, for --help and the documents */
-  const char *place;   /* why it stands where it stands */
-  bool packing;        /* runs in the packed layout only */
-  bool tiling;         /* runs where register tiles compute contractions only */
+  asked_pass *run_asked; /* in place of `run`, by those that depend on what is asked for */
+  const char *purpose;   /* one line, for --help and the documents */
+  const char *place;     /* why it stands where it stands */
+  bool packing;          /* runs in the packed layout only */
+  bool tiling;           /* runs where register tiles compute contractions only */
 } pass;
 
 /* Ends with a row whose name is NULL. */
 extern const pass passes[];
 
-/* The layout of ragged rows; and what is switched off, to find out which pass or fusion makes a result wrong. All zero:
- * rows padded to a common length, nothing is off. */
-typedef struct pass_switches {
-  bool packed;      /* the tokens of ragged rows lie end to end */
-  bool library;     /* the target's contractions are the library's: passes that serve register tiles are off */
+/* The precision of one model's contractions; or of what a stage's objective has of its own. */
+typedef struct precision_choice {
+  const char *name; /* `length` bytes; what its inputs' names have before the first '/' */
+  int length;
+  bool bf16;
+} precision_choice;
+enum { PRECISION_NAMES_MAX = 62 };
+
+/* The layout of ragged rows, the precision of contractions; and what is switched off, to find out which pass or fusion
+ * makes a result wrong. All zero: rows padded to a common length, all in float32, nothing is off. */
+struct pass_switches {
+  bool packed;         /* the tokens of ragged rows lie end to end */
+  bool library;        /* the target's contractions are the library's: passes that serve register tiles are off */
+  bool bf16;           /* contractions of all models that are not among `precisions` */
+  int precision_count; /* at most PRECISION_NAMES_MAX, each name once */
+  const precision_choice *precisions;
   unsigned without; /* bit i: passes[i] */
   int merge_limit;  /* of fusion: 0: none; n: in each step only the first n - 1 merges of groups are made */
-} pass_switches;
+};
 
 /* Switches off the pass of that name, or `fuse`: every value in memory is a kernel's of its own. False when there is no
  * such pass. */
@@ -37,6 +52,7 @@ graph *pass_simplify(const graph *g);
 graph *pass_cse(const graph *g);
 graph *pass_dce(const graph *g);
 graph *pass_pack(const graph *g);
+graph *pass_precision(const graph *g, const pass_switches *asked);
 graph *pass_freeze(const graph *g);
 graph *pass_panels(const graph *g);
 
@@ -45,6 +61,13 @@ graph *pass_panels(const graph *g);
 graph *passes_run(const graph *g, const char *until);
 /* The same without those that are switched off (NULL: none is). */
 graph *passes_run_without(const graph *g, const char *until, const pass_switches *switches);
+
+/* One pass alone. */
+graph *pass_run(const pass *p, const graph *g, const pass_switches *switches);
+/* All in float32, for targets that multiply nothing else. */
+void passes_drop_precision(pass_switches *switches);
+/* The precision that is asked for, and no other pass: for the interpreter. g itself where there is nothing to do. */
+const graph *passes_set_precision(const graph *g, const pass_switches *switches);
 
 /* needed[id] is true for what an output, an update or a ragged dimension's lengths need. In the arena. */
 bool *pass_needed(const graph *g);

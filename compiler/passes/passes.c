@@ -22,6 +22,10 @@ const pass passes[] = {
      .packing = true,
      .purpose = "lays the tokens of ragged rows end to end: padding is not computed (--layout packed)",
      .place = "behind cse: each value is packed once; before freeze, which makes inputs of what it cuts off"},
+    {.name = "precision",
+     .run_asked = pass_precision,
+     .purpose = "marks the contractions that round their operands to bf16 (--precision)",
+     .place = "behind simplify and pack, which make contractions; before freeze, which cuts off what they read"},
     {.name = "freeze",
      .run = pass_freeze,
      .purpose = "moves what depends on frozen weights alone into a graph that runs once",
@@ -67,13 +71,34 @@ static node *copy_as_it_is(void *context, graph *to, const node *old, node **ope
   return graph_copy_node(to, old, operands);
 }
 
+graph *pass_run(const pass *p, const graph *g, const pass_switches *switches) {
+  static const pass_switches nothing;
+  return p->run_asked ? p->run_asked(g, switches ? switches : &nothing) : p->run(g);
+}
+
+void passes_drop_precision(pass_switches *switches) {
+  switches->bf16 = false;
+  switches->precision_count = 0;
+}
+
+static bool asks_for_precision(const pass_switches *s) {
+  return s && (s->bf16 || s->precision_count);
+}
+
+const graph *passes_set_precision(const graph *g, const pass_switches *switches) {
+  for (int i = 0; passes[i].name; i++)
+    if (passes[i].run_asked == pass_precision && asks_for_precision(switches) && !(switches->without & 1U << i))
+      return pass_precision(g, switches);
+  return g;
+}
+
 graph *passes_run_without(const graph *g, const char *until, const pass_switches *switches) {
   graph *result = NULL;
   for (int i = 0; passes[i].name; i++) {
     bool off = switches && (switches->without & 1U << i), packed = switches && switches->packed;
     bool library = switches && switches->library;
     if (!off && (packed || !passes[i].packing) && !(library && passes[i].tiling)) {
-      result = passes[i].run(result ? result : g);
+      result = pass_run(&passes[i], result ? result : g, switches);
       verify_after(result, passes[i].name);
     }
     if (until && strcmp(passes[i].name, until) == 0)

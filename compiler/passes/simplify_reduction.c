@@ -117,7 +117,10 @@ static node *transposed_product(simplifier *s, node *n) {
   node *x = product->operands[0], *y = product->operands[1];
   if (x->shape.rank != y->shape.rank)
     return NULL;
-  return graph_matmul(s->to, graph_transpose(s->to, y, n->where), graph_transpose(s->to, x, n->where), n->where);
+  node *left = graph_transpose(s->to, y, n->where), *right = graph_transpose(s->to, x, n->where);
+  node *made = graph_matmul(s->to, left, right, n->where);
+  made->attributes = product->attributes;
+  return made;
 }
 
 /* A right operand that is the same for all p is shared, not repeated. */
@@ -135,7 +138,9 @@ static node *repeated_right_operand(simplifier *s, node *n) {
   node *shared = graph_reshape(s->to, source, matrix, y->where);
   if (!shape_equal(matrix, wide))
     shared = graph_expand(s->to, shared, wide, y->where);
-  return graph_matmul(s->to, n->operands[0], shared, n->where);
+  node *made = graph_matmul(s->to, n->operands[0], shared, n->where);
+  made->attributes = n->attributes;
+  return made;
 }
 
 const simplify_row simplify_reductions[] = {
