@@ -106,9 +106,11 @@ MODELS = {
 
 
 def initialize(model):
-    """No weight is special: a bias of zero or a layer norm of one would hide an exchange."""
+    """No weight is special: a bias of zero or a layer norm of one would hide an exchange. A mean of many words is small,
+    and its weights are large, so that outputs are not all equal."""
+    std = 1.0 if isinstance(model, Pooled) else 0.05
     for name, weight in model.named_parameters():
-        nn.init.normal_(weight, mean=1.0 if name.endswith("LayerNorm.weight") else 0.0, std=0.05)
+        nn.init.normal_(weight, mean=1.0 if name.endswith("LayerNorm.weight") else 0.0, std=std)
     return model
 
 
@@ -162,8 +164,8 @@ class Stage:
             with torch.no_grad():
                 soft = F.softmax(self.teacher(batch["ids"]) / 2, -1)
             logits = self.student(batch["ids"])
-            return {"soft": 0.5 * 4 * F.kl_div(F.log_softmax(logits / 2, -1), soft, reduction="batchmean"),
-                    "hard": 0.5 * F.cross_entropy(logits, batch["label"])}
+            return {"soft": 4 * F.kl_div(F.log_softmax(logits / 2, -1), soft, reduction="batchmean"),
+                    "hard": F.cross_entropy(logits, batch["label"])}
         inputs = batch["ids"], batch["types"], batch["mask"]
         with torch.no_grad():
             teacher = self.teacher(*inputs)
@@ -174,9 +176,10 @@ class Stage:
         return terms
 
     def step(self, batch, real=False):
-        """`real`: means over real tokens only, as bench.rt's; the value of the loss before the step."""
-        loss = sum(self.terms(batch, real).values())
+        """`real`: means over real tokens only, as bench.rt's; the loss before the step and its terms, by bench.rt's names."""
+        terms = self.terms(batch, real)
+        loss = sum(terms.values()) * (0.5 if self.name == "pooled" else 1.0)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
-        return loss.item()
+        return {"loss": [loss.item()], **{f"loss.{name}": [term.item()] for name, term in terms.items()}}

@@ -27,7 +27,7 @@ def infer(model, batch, layout="padded"):
     return Side("retort", None, model, batch, None, layout, "computed")
 
 
-def row(work, variant, target, peer, ours, against, tolerance=2e-3, note=""):
+def row(work, variant, target, peer, ours, against, tolerance=2e-4, note=""):
     return Row(work, variant, target, peer, ours, against, tolerance, note)
 
 

@@ -3,7 +3,7 @@
   torch_peer.py STAGE WEIGHTS THREADS INPUTS…
 
 Commands are lines, answers JSON objects on a line; a call is one step on each of the batches:
-  step     a call, with means over real tokens   {"outputs": [{"loss": [number]} a batch]}
+  step     a call, with means over real tokens   {"outputs": [{"loss": [number], "loss.TERM": [number]…} a batch]}
   time     calls for 20 ms or more               {"ms": of a batch}
   memory                                         {"peak_mib"}
   library        OpenBLAS's kernels              {"kernels": NAME, "version": torch's}"""
@@ -71,7 +71,7 @@ class Peer:
 
     def answer(self, command):
         if command == "step":
-            return {"outputs": [{"loss": [self.stage.step(batch, real=True)]} for batch in self.batches]}
+            return {"outputs": [self.stage.step(batch, real=True) for batch in self.batches]}
         if command == "memory":
             return {"peak_mib": max(self.loading, status_mib("VmHWM"))}
         if command == "library":
