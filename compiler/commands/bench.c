@@ -41,6 +41,7 @@ static int print_help(void) {
       "  --cpu NAME            code for that processor (an LLVM name; default: this one)\n"
       "  --precision P         bf16, float32, NAME=P, as of retort run; may be repeated\n"
       "  --contractions CODE   auto, emitted or blas, as of retort run\n"
+      "  --reproducible        as of retort run\n"
       "  --without PASS        leaves out a pass (retort show --help lists them) or fusion (fuse); may be repeated\n"
       "  --models DIR          the standard library's folder\n"
       "\n"
@@ -217,6 +218,7 @@ int command_bench(int count, char **arguments) {
       {.name = "--cpu", .value = &o.profile.compile.cpu},
       {.name = "--contractions", .value = &contractions},
       {.name = "--precision", .list = o.precisions, .list_count = &o.precision_count},
+      {.name = "--reproducible", .flag = &o.profile.compile.reproducible},
       {.name = "--without", .list = o.without, .list_count = &o.without_count},
       {.name = "--models", .value = &o.program.models},
       {.name = NULL},
@@ -230,7 +232,8 @@ int command_bench(int count, char **arguments) {
       layout_read("bench", layout, &o.profile.compile.switches.packed) &&
       option_number("bench", "--threads", threads, 1, 1024, &o.profile.threads) &&
       option_number("bench", "--runs", runs, 1, 100000, &o.profile.runs) &&
-      option_contractions("bench", contractions, &o.profile.compile.contractions)) {
+      option_contractions("bench", contractions, &o.profile.compile.contractions) &&
+      option_reproducible("bench", o.profile.compile.reproducible, o.profile.compile.contractions)) {
     arena *a = arena_create();
     if (!o.program.models)
       o.program.models = models_folder(a);

@@ -24,7 +24,10 @@ static int print_help(void) {
       "  -o NAME            path of what is written, without .o and .h (default: the model's name)\n"
       "  --weights PATH     a safetensors file, or a folder with model.safetensors, as retort run --out writes it\n"
       "                     (default for a model of pretrained(…): its folder)\n"
-      "  --cpu CPU          code for that processor, an LLVM name (default: this one)\n" PRECISION_HELP
+      "  --cpu CPU          code for that processor, an LLVM name (default: this one)\n"
+      "  --reproducible     a row's results do not depend, bit for bit, on the batch it comes in, on padding or on "
+      "the\n"
+      "                     number of threads; somewhat slower\n" PRECISION_HELP
       "  --set NAME=VALUE   replaces what the file says; may be repeated\n"
       "  --models DIR       the standard library's folder\n"
       "\n"
@@ -37,6 +40,7 @@ static int print_help(void) {
 typedef struct build_options {
   const char *file, *model, *output, *weights, *cpu;
   pass_switches switches;
+  bool reproducible;
   program_options program;
 } build_options;
 
@@ -136,7 +140,8 @@ static int build_model(const build_options *o, arena *a, program *p, int index, 
     return status;
   product made;
   const char *name = base_name(o->output ? o->output : m->name);
-  const char *wrong = product_make(a, name, o->file, m->function_count, graphs, o->cpu, &o->switches, &made);
+  const char *wrong =
+      product_make(a, name, o->file, m->function_count, graphs, o->cpu, o->reproducible, &o->switches, &made);
   status = wrong ? complain(o->cpu ? STATUS_USAGE_WRONG : STATUS_INTERNAL, wrong) : write_product(o, a, m, &made);
   product_free(&made);
   return status;
@@ -172,6 +177,7 @@ int command_build(int count, char **arguments) {
       {.name = "--weights", .value = &o.weights},
       {.name = "--cpu", .value = &o.cpu},
       {.name = "--precision", .list = precisions, .list_count = &precision_count},
+      {.name = "--reproducible", .flag = &o.reproducible},
       {.name = "--set", .list = overrides, .list_count = &o.program.override_count},
       {.name = "--models", .value = &o.program.models},
       {.name = NULL},

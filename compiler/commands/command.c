@@ -96,6 +96,13 @@ bool option_contractions(const char *of, const char *word, contraction_code *by)
   return false;
 }
 
+bool option_reproducible(const char *of, bool reproducible, contraction_code by) {
+  if (!reproducible || by != CONTRACTIONS_LIBRARY)
+    return true;
+  fprintf(stderr, "retort %s: --reproducible has contractions by emitted code: it does not go with blas\n", of);
+  return false;
+}
+
 int default_threads(void) {
   const char *wanted = getenv("OMP_NUM_THREADS");
   char *end = NULL;

@@ -59,6 +59,8 @@ bool options_read_files(int count, char **arguments, const option *options, cons
 bool option_number(const char *of, const char *name, const char *word, int least, int most, int *value);
 /* The same for the code of contractions. */
 bool option_contractions(const char *of, const char *word, contraction_code *by);
+/* Whether --reproducible, if it is given, goes with the code of contractions; false after a message. */
+bool option_reproducible(const char *of, bool reproducible, contraction_code by);
 /* OMP_NUM_THREADS, else one a processor. */
 int default_threads(void);
 /* Reads the word of --layout, `padded` or `packed`; NULL leaves *packed as it is. False after a message on stderr

@@ -42,6 +42,8 @@ static const char help[] =
     "  --contractions CODE\n"
     "                     matrix products by emitted code, by OpenBLAS (blas), or auto (default): by sizes and\n"
     "                     processor, whichever was measured to be faster\n"
+    "  --reproducible     a row's results do not depend, bit for bit, on the batch it comes in, on padding or on the\n"
+    "                     number of threads; somewhat slower\n"
     "  --interpret        runs the reference interpreter in place of compiled code: slow\n" PRECISION_HELP WITHOUT_HELP
         WARNINGS_HELP "  --models DIR       the standard library's folder\n"
     "\n"

@@ -112,6 +112,7 @@ bool run_options_read(int count, char **arguments, const option *further, run_op
       {.name = "--warn", .list = o->checks_on, .list_count = &o->checks.on_count},
       {.name = "--warnings-as-errors", .flag = &o->warnings_fatal},
       {.name = "--interpret", .flag = &o->compile.interpret},
+      {.name = "--reproducible", .flag = &o->compile.reproducible},
       {.name = NULL},
   };
   int used = 0;
@@ -122,7 +123,8 @@ bool run_options_read(int count, char **arguments, const option *further, run_op
   failure f = {0};
   bool good = options_read(count, arguments, options, &o->file) &&
               layout_read(arguments[0], layout, &o->compile.switches.packed) &&
-              option_contractions(arguments[0], contractions, &o->compile.contractions);
+              option_contractions(arguments[0], contractions, &o->compile.contractions) &&
+              option_reproducible(arguments[0], o->compile.reproducible, o->compile.contractions);
   if (good && !(parse_numbers(o, seed, threads, &f) && parse_checkpoints(o, steps, minutes, &f) &&
                 parse_teacher_cache(o, teacher_cache, cache_limit, &f))) {
     fprintf(stderr, "retort %s: %s; retort %s --help says more\n", arguments[0], f.text, arguments[0]);

@@ -93,6 +93,7 @@ static int print_help(void) {
       "  --cpu NAME            llvm, asm: code for that processor (an LLVM name; default: this one)\n"
       "  --contractions CODE   llvm, asm: auto, emitted or blas, as of retort run\n"
       "  --precision P         bf16, float32, NAME=P, as of retort run; may be repeated\n"
+      "  --reproducible        llvm, asm: as of retort run\n"
       "  --without PASS        leaves out a pass (retort show --help lists them) or fusion (fuse); may be repeated\n"
       "  --models DIR          the standard library's folder\n"
       "\n"
@@ -159,12 +160,15 @@ int command_show(int count, char **arguments) {
       {.name = "--cpu", .value = &o.cpu},
       {.name = "--layout", .value = &layout},
       {.name = "--contractions", .value = &contractions},
+      {.name = "--reproducible", .flag = &o.reproducible},
       {.name = "--spans", .flag = &o.spans},
       {.name = NULL},
   };
   int status = STATUS_USAGE_WRONG;
   if (options_read(count, arguments, options, &o.file) && layout_read("show", layout, &o.switches.packed) &&
       option_contractions("show", contractions, &o.contractions) &&
+      option_reproducible("show", o.reproducible, o.contractions) &&
+
       precision_read("show", o.precision_count, o.precisions, o.choices, &o.switches)) {
     arena *a = arena_create();
     status = show(&o, a);

@@ -9,6 +9,7 @@ typedef struct show_options {
   const char *asker; /* the command that messages speak for */
   const char *file, *stage, *of, *models, *cpu;
   contraction_code contractions;
+  bool reproducible;
   int override_count;
   const char **overrides;
   bool spans;

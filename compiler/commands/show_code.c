@@ -50,6 +50,7 @@ static int emit(const show_options *o, arena *a, emit_form form, text *to) {
   if (!t)
     return show_failed(o, STATUS_USAGE_WRONG, "--cpu: %s", error);
   target_set_contractions(t, o->contractions);
+  target_set_reproducible(t, o->reproducible);
   show_options own = *o;
   own.switches.library = target_contractions(t) == CONTRACTIONS_LIBRARY;
   int status = STATUS_DONE;

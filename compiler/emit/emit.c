@@ -47,8 +47,19 @@ static const char *verify(emitter *e) {
 }
 #endif
 
+/* What LLVM was allowed, to round products and sums once together and to reorder sums, it uses as suits vectors. */
+static void make_strict(LLVMModuleRef module) {
+  for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f))
+    for (LLVMBasicBlockRef part = LLVMGetFirstBasicBlock(f); part; part = LLVMGetNextBasicBlock(part))
+      for (LLVMValueRef i = LLVMGetFirstInstruction(part); i; i = LLVMGetNextInstruction(i))
+        if (LLVMCanValueUseFastMathFlags(i))
+          LLVMSetFastMathFlags(i, LLVMFastMathNone);
+}
+
 static const char *finish_module(emitter *e, emit_form form, text *to) {
   const char *wrong = verify(e);
+  if (target_reproducible(e->target))
+    make_strict(e->module);
   if (!wrong && form == EMIT_LLVM) {
     add_module_text(e->module, to);
     return NULL;

@@ -15,9 +15,10 @@ static void start_types(emitter *e) {
   e->type_f32 = LLVMFloatTypeInContext(c);
   e->type_pointer = LLVMPointerTypeInContext(c, 0);
   LLVMTypeRef p = e->type_pointer, i32 = e->type_i32, i64 = e->type_i64, f32 = e->type_f32;
-  e->type_context = LLVMStructTypeInContext(c, (LLVMTypeRef[]){p, p, p, p, p, i64, i64, p}, 8, false);
+  e->type_context = LLVMStructTypeInContext(c, (LLVMTypeRef[]){p, p, p, p, p, i64, i64, p, i64}, 9, false);
   e->type_phase = LLVMFunctionType(e->type_void, (LLVMTypeRef[]){p, i64, i64, i64}, 4, false);
   e->type_parallel = LLVMFunctionType(e->type_void, (LLVMTypeRef[]){p, p, i64, i32}, 4, false);
+  e->type_parallel_parts = LLVMFunctionType(e->type_void, (LLVMTypeRef[]){p, p, i64, i32, i32}, 5, false);
   e->type_sgemm = LLVMFunctionType(
       e->type_void, (LLVMTypeRef[]){i32, i32, i64, i64, i64, f32, p, i64, p, i64, f32, p, i64, i32}, 14, false);
   e->type_contract = LLVMFunctionType(
@@ -79,6 +80,7 @@ void emitter_start(emitter *e, arena *a, const char *name, const target *t) {
   e->kind_noalias = metadata_kind(e, "noalias");
   e->kind_loop = metadata_kind(e, "llvm.loop");
   e->parallel = LLVMAddFunction(e->module, "retort_parallel", e->type_parallel);
+  e->parallel_parts = LLVMAddFunction(e->module, "retort_parallel_parts", e->type_parallel_parts);
   e->sgemm = LLVMAddFunction(e->module, "retort_sgemm", e->type_sgemm);
   e->contract = LLVMAddFunction(e->module, "retort_contract", e->type_contract);
   e->contract_bf16 = LLVMAddFunction(e->module, "retort_contract_bf16", e->type_contract);
@@ -172,6 +174,7 @@ function *function_start(emitter *e, const kernel *k, const char *name, LLVMType
   f->sizes = arena_array(e->arena, LLVMValueRef, k->size_count + 1);
   f->variables = arena_array(e->arena, LLVMValueRef, k->variable_count + 1);
   f->registers = arena_array(e->arena, LLVMValueRef, k->register_count + 1);
+  f->lane_sums = arena_array(e->arena, LLVMValueRef, k->register_count + 1);
   LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(e->context, f->value, "entry");
   LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(e->context, f->value, "body");
   f->entry = LLVMCreateBuilderInContext(e->context);
@@ -203,11 +206,16 @@ void function_set_line(function *f, span where) {
 LLVMValueRef function_field(function *f, enum context_field field) {
   if (!f->fields[field]) {
     emitter *e = f->e;
-    LLVMTypeRef type = field == FIELD_THREADS || field == FIELD_PARTS ? e->type_i64 : e->type_pointer;
+    bool number = field == FIELD_THREADS || field == FIELD_PARTS || field == FIELD_WORKERS;
+    LLVMTypeRef type = number ? e->type_i64 : e->type_pointer;
     LLVMValueRef at = LLVMBuildStructGEP2(f->entry, e->type_context, LLVMGetParam(f->value, 0), field, "");
     f->fields[field] = LLVMBuildLoad2(f->entry, type, at, "");
   }
   return f->fields[field];
+}
+
+LLVMValueRef function_threads(function *f) {
+  return function_field(f, f->kernel->sums_across ? FIELD_THREADS : FIELD_WORKERS);
 }
 
 /* field_of_step[field_of_call[number]] */

@@ -17,10 +17,10 @@ typedef struct emitter {
   LLVMDIBuilderRef debug;
   LLVMMetadataRef debug_unit;
   LLVMTypeRef type_void, type_bool, type_i8, type_i32, type_i64, type_f32, type_pointer;
-  LLVMTypeRef type_context, type_phase, type_parallel, type_sgemm, type_contract, type_run;
-  LLVMValueRef parallel, sgemm, contract, run; /* runtime/core's */
-  LLVMValueRef tiles;                          /* tiles.h; NULL until used */
-  LLVMValueRef contract_bf16, bf16_tiles;      /* the same, of tiles_bf16.h */
+  LLVMTypeRef type_context, type_phase, type_parallel, type_parallel_parts, type_sgemm, type_contract, type_run;
+  LLVMValueRef parallel, parallel_parts, sgemm, contract, run; /* runtime/core's */
+  LLVMValueRef tiles;                                          /* tiles.h; NULL until used */
+  LLVMValueRef contract_bf16, bf16_tiles;                      /* the same, of tiles_bf16.h */
   unsigned kind_access_group, kind_alias_scope, kind_noalias, kind_loop;
   LLVMMetadataRef access_group; /* of all accesses in independent innermost loops */
 } emitter;
@@ -41,7 +41,7 @@ typedef struct function {
   const struct phase *phase; /* NULL: the function that runs them */
   LLVMValueRef value;
   LLVMBuilderRef entry;   /* inserts where everything that does not change is computed, once */
-  LLVMValueRef fields[8]; /* of the retort_context, by position; NULL until used */
+  LLVMValueRef fields[9]; /* of the retort_context, by position; NULL until used */
   LLVMValueRef *buffers, *sizes, *variables, *registers;
   LLVMValueRef *random_seeds, *random_steps;      /* by buffer: its two numbers */
   LLVMMetadataRef *buffer_scope, *buffer_noalias; /* alias metadata by buffer; of phases */
@@ -50,6 +50,8 @@ typedef struct function {
   LLVMMetadataRef scope;                          /* debug information */
   const source_file *file;
   bool in_independent_loop; /* an innermost one */
+  LLVMValueRef lane;        /* in a loop whose sums are taken by lanes (lanes.c): which one; else NULL */
+  LLVMValueRef *lane_sums;  /* by register: the sums of its lanes; NULL until used */
 } function;
 
 /* ---- emitter.c ---- */
@@ -76,9 +78,13 @@ enum context_field {
   FIELD_DIMS,
   FIELD_THREADS,
   FIELD_PARTS,
-  FIELD_PACKING
+  FIELD_PACKING,
+  FIELD_WORKERS,
+  FIELD_COUNT
 };
 LLVMValueRef function_field(function *f, enum context_field field);
+/* Into how many parts its work is cut at most. */
+LLVMValueRef function_threads(function *f);
 LLVMValueRef function_buffer(function *f, int buffer);
 LLVMValueRef function_size(function *f, int size);
 
@@ -108,7 +114,17 @@ emitted_loop emit_loop_begin(function *f, LLVMValueRef from, LLVMValueRef to, co
 /* `independent`: no iteration depends on another through accesses that emit_access marked in_independent_loop. */
 void emit_loop_end(function *f, const emitted_loop *l, int64_t increment, bool independent);
 
+/* ---- lanes.c: sums of reproducible code ---- */
+
+/* Whether a loop's sums are to be taken by lanes. */
+bool loop_sums_by_lanes(const function *f, const statement *s);
+void emit_loop_by_lanes(function *f, const statement *s);
+/* The current lane's sum of a register += number. */
+void emit_lane_add(function *f, int number, LLVMValueRef added);
+
 /* ---- kernel.c ---- */
+
+void emit_block(function *f, const block *body);
 
 /* The kernel as a function of the retort_context. */
 LLVMValueRef emit_kernel(emitter *e, const kernel *k);

@@ -6,8 +6,6 @@
 #include "runtime/core/retort.h"
 #include <string.h>
 
-static void emit_block(function *f, const block *body);
-
 /* ---- loops ---- */
 
 static bool is_innermost(const block *body) {
@@ -20,6 +18,10 @@ static bool is_innermost(const block *body) {
 }
 
 static void emit_loop(function *f, const statement *s) {
+  if (loop_sums_by_lanes(f, s)) {
+    emit_loop_by_lanes(f, s);
+    return;
+  }
   LLVMValueRef from = emit_subscript(f, s->loop.from), to = emit_subscript(f, s->loop.to);
   emitted_loop l = emit_loop_begin(f, from, to, arena_print(f->e->arena, "i%d", s->loop.variable));
   f->variables[s->loop.variable] = l.variable;
@@ -37,6 +39,10 @@ static void emit_register(function *f, const statement *s) {
   emitter *e = f->e;
   dtype type = f->kernel->register_dtypes[s->reg.number];
   LLVMValueRef at = f->registers[s->reg.number], result = emit_value(f, s->reg.value);
+  if (s->kind == STATEMENT_ACCUMULATE && f->lane && f->lane_sums[s->reg.number]) {
+    emit_lane_add(f, s->reg.number, result);
+    return;
+  }
   if (s->kind == STATEMENT_ACCUMULATE) {
     LLVMValueRef so_far = LLVMBuildLoad2(e->builder, emitter_type(e, type), at, "");
     result = pointwise_accumulate(e->builder, s->reg.op, type, so_far, result);
@@ -88,7 +94,7 @@ static void emit_matmul(function *f, const statement *s) {
     stride[i] = emit_subscript(f, m[i]->stride);
   }
   LLVMValueRef threads = !f->phase->extent
-                             ? LLVMBuildTrunc(e->builder, function_field(f, FIELD_THREADS), e->type_i32, "")
+                             ? LLVMBuildTrunc(e->builder, function_field(f, FIELD_WORKERS), e->type_i32, "")
                              : LLVMConstInt(e->type_i32, 1, false);
   LLVMValueRef arguments[] = {NULL,
                               NULL,
@@ -163,7 +169,7 @@ static void emit_statement(function *f, const statement *s) {
   }
 }
 
-static void emit_block(function *f, const block *body) {
+void emit_block(function *f, const block *body) {
   for (int i = 0; i < body->count; i++)
     emit_statement(f, body->statements[i]);
 }
@@ -203,12 +209,24 @@ static LLVMValueRef count_parts(function *f, const phase *p, LLVMValueRef extent
   emitter *e = f->e;
   LLVMValueRef work = emit_subscript(f, p->work);
   LLVMValueRef parts = LLVMBuildSDiv(e->builder, work, emitter_integer(e, KERNEL_WORK_PER_PART), "");
-  parts = lesser_of(e, lesser_of(e, parts, extent), function_field(f, FIELD_THREADS));
+  parts = lesser_of(e, lesser_of(e, parts, extent), function_threads(f));
   return greater_of(e, parts, emitter_integer(e, 1));
 }
 
 static LLVMBasicBlockRef open_block(function *f, const char *name) {
   return LLVMAppendBasicBlockInContext(f->e->context, f->value, name);
+}
+
+static void run_by_pool(function *f, LLVMValueRef body, LLVMValueRef extent, LLVMValueRef parts) {
+  emitter *e = f->e;
+  LLVMValueRef arguments[] = {body, LLVMGetParam(f->value, 0), extent,
+                              LLVMBuildTrunc(e->builder, parts, e->type_i32, ""), NULL};
+  if (!target_reproducible(e->target) || !f->kernel->sums_across) {
+    LLVMBuildCall2(e->builder, e->type_parallel, e->parallel, arguments, 4, "");
+    return;
+  }
+  arguments[4] = LLVMBuildTrunc(e->builder, function_field(f, FIELD_WORKERS), e->type_i32, "");
+  LLVMBuildCall2(e->builder, e->type_parallel_parts, e->parallel_parts, arguments, 5, "");
 }
 
 /* One part runs on this thread, several by the pool. */
@@ -222,8 +240,7 @@ static void run_phase(function *f, const phase *p, LLVMValueRef body) {
     LLVMBasicBlockRef alone = open_block(f, "alone"), together = open_block(f, "together"), end = open_block(f, "end");
     LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntEQ, parts, one, ""), alone, together);
     LLVMPositionBuilderAtEnd(e->builder, together);
-    LLVMValueRef of_pool[] = {body, context, extent, LLVMBuildTrunc(e->builder, parts, e->type_i32, "")};
-    LLVMBuildCall2(e->builder, e->type_parallel, e->parallel, of_pool, 4, "");
+    run_by_pool(f, body, extent, parts);
     LLVMBuildBr(e->builder, end);
     LLVMPositionBuilderAtEnd(e->builder, alone);
     LLVMBuildCall2(e->builder, e->type_phase, body, arguments, 4, "");

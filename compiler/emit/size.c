@@ -55,6 +55,7 @@ const retort_condition *conditions_of_dims(arena *a, const dim_table *dims, int3
     dim_condition_print(c, &message);
     conditions[i] = (retort_condition){.size = size_of_dim(a, c->size, false, dim_symbol_count(dims)),
                                        .least = c->least,
+                                       .sign = c->negative ? -1 : 1,
                                        .message = arena_copy(a, message.data, message.length)};
     text_free(&message);
   }

@@ -22,8 +22,8 @@ static void start_tables(tables *t, emitter *e) {
   t->size = STRUCTURE(e, i32, p);
   t->tensor = STRUCTURE(e, p, i32, i32, p);
   t->buffer = STRUCTURE(e, t->size, i32, i32);
-  t->condition = STRUCTURE(e, t->size, i64, p);
-  t->plan = STRUCTURE(e, i32, i32, p, i64, i64, i32, p);
+  t->condition = STRUCTURE(e, t->size, i64, i64, p);
+  t->plan = STRUCTURE(e, i32, i32, p, i64, i64, i32, i32, p);
   t->signature = STRUCTURE(e, p, i32, i32, i32, i32, i32, p, p, p, p, p, p, p);
   t->slot = STRUCTURE(e, i32, i32);
   t->call = STRUCTURE(e, p, p, p, p);
@@ -188,7 +188,7 @@ static LLVMValueRef constant_conditions(tables *t, int32_t *count) {
   LLVMValueRef *items = arena_array(e->arena, LLVMValueRef, *count + 1);
   for (int i = 0; i < *count; i++)
     items[i] = CONSTANT(t->condition, constant_code(t, &conditions[i].size), emitter_integer(e, conditions[i].least),
-                        constant_string(e, conditions[i].message));
+                        emitter_integer(e, conditions[i].sign), constant_string(e, conditions[i].message));
   return constant_array(e, t->condition, items, *count, "conditions");
 }
 
@@ -207,7 +207,8 @@ static LLVMValueRef constant_plan(tables *t, int size_count) {
   LLVMValueRef plan =
       CONSTANT(t->plan, constant_i32(e, dim_symbol_count(s->dims)), constant_i32(e, s->workspace_count),
                constant_array(e, t->buffer, items, s->workspace_count, "buffers"), emitter_integer(e, scratch),
-               emitter_integer(e, (int64_t)scratch_per_thread(s)), constant_i32(e, condition_count), conditions);
+               emitter_integer(e, (int64_t)scratch_per_thread(s)), constant_i32(e, condition_count),
+               constant_i32(e, target_reproducible(e->target) ? RETORT_PARTS : 0), conditions);
   return constant_global(e, plan, "plan");
 }
 

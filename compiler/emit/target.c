@@ -10,7 +10,7 @@ struct target {
   arena *arena;
   LLVMTargetMachineRef machine;
   const char *cpu, *features, *description;
-  bool runnable, bf16;
+  bool runnable, bf16, reproducible;
   int level; /* as in `cpus`; 0: another architecture */
   contraction_code contractions;
 };
@@ -138,7 +138,17 @@ void target_set_contractions(target *t, contraction_code by) {
   t->contractions = by;
 }
 
+void target_set_reproducible(target *t, bool reproducible) {
+  t->reproducible = reproducible;
+}
+
+bool target_reproducible(const target *t) {
+  return t->reproducible;
+}
+
 contraction_code target_contractions(const target *t) {
+  if (t->reproducible)
+    return CONTRACTIONS_EMITTED;
   return t->contractions == CONTRACTIONS_AUTO && t->level < 4 ? CONTRACTIONS_LIBRARY : t->contractions;
 }
 
@@ -151,8 +161,10 @@ bool target_multiplies_bf16(const target *t) {
 }
 
 const char *target_describe(const target *t) {
-  return arena_print(t->arena, "%s contractions %s", t->description, contractions_names[t->contractions]);
+  return arena_print(t->arena, "%s contractions %s%s", t->description, contractions_names[t->contractions],
+                     t->reproducible ? " reproducible" : "");
 }
+
 bool target_is_runnable(const target *t) {
   return t->runnable;
 }

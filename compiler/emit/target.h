@@ -24,6 +24,11 @@ bool contractions_read(const char *word, contraction_code *found);
 const char *contractions_name(contraction_code by);
 void target_set_contractions(target *t, contraction_code by);
 contraction_code target_contractions(const target *t);
+/* Code by which each element of a result depends on what it is computed from alone, not on how much else is computed
+ * with it, on padding or on threads: contractions by emitted code whatever was set, each operation rounded by itself,
+ * sums in an order that what follows does not change. */
+void target_set_reproducible(target *t, bool reproducible);
+bool target_reproducible(const target *t);
 /* How many floats a vector of the target has: 16, 8 or 4. */
 int target_vector_floats(const target *t);
 /* Whether it has AVX512-BF16. */

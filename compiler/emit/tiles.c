@@ -414,10 +414,11 @@ static LLVMValueRef make_tiles(emitter *e) {
   for (int i = 0; i < table->count; i++)
     heights[i] = LLVMConstInt(e->type_i32, (unsigned long long)table->heights[i], false);
   unsigned count = (unsigned)table->count;
+  int always = target_reproducible(e->target) ? 2 : target_contractions(e->target) == CONTRACTIONS_EMITTED;
   LLVMValueRef members[] = {LLVMConstInt(e->type_i32, (unsigned long long)table->lanes, false),
                             LLVMConstInt(e->type_i32, VECTORS_MAX * (unsigned long long)table->lanes, false),
                             LLVMConstInt(e->type_i32, count, false),
-                            LLVMConstInt(e->type_i32, target_contractions(e->target) == CONTRACTIONS_EMITTED, false),
+                            LLVMConstInt(e->type_i32, (unsigned long long)always, false),
                             LLVMConstInt(e->type_i32, table->lanes == MASKED_LANES, false),
                             tile_constant(e, LLVMConstArray2(e->type_i32, heights, count), "heights"),
                             emit_heights(e, table, VECTORS_MAX),

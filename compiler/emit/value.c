@@ -54,7 +54,7 @@ static LLVMValueRef emit_dim(function *f, const dim *d) {
 
 static LLVMValueRef emit_variable(function *f, int number) {
   if (number == VARIABLE_THREADS)
-    return function_field(f, FIELD_THREADS);
+    return function_threads(f);
   if (number == VARIABLE_PARTS && f->phase)
     return function_field(f, FIELD_PARTS);
   if (number == VARIABLE_PARTS) { /* changes from phase to phase */

@@ -599,6 +599,8 @@ dim_condition *dim_require(dim_table *t, const dim *d, int64_t least, span where
       return NULL;
   dim_condition *made = arena_new(t->arena, dim_condition);
   *made = (dim_condition){.size = d, .least = least, .where = where};
+  if (d->term_count && d->terms[d->term_count - 1].coefficient < 0)
+    made->negative = dim_subtract(t, dim_constant(t, 0), d);
   arena_append(t->arena, t->conditions, t->condition_count, made);
   return made;
 }

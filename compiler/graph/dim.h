@@ -82,6 +82,7 @@ bool dim_is_below(const dim *d, int64_t bound);
 typedef struct dim_condition {
   const dim *size; /* without a constant term */
   int64_t least;
+  const dim *negative; /* of the size, where that is how people say it («expected T to be 512 or less»); else NULL */
   span where;
   const char *because; /* «'slice' takes elements 0 to 3 of axis 1, which has T»; NULL: not yet said */
 } dim_condition;

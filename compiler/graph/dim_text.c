@@ -146,6 +146,6 @@ void dim_condition_print(const dim_condition *c, text *to) {
   if (c->where.file)
     text_add(to, "%s:%d:%d: ", c->where.file->path, c->where.line, c->where.column);
   text_add(to, "%s: expected ", c->because);
-  dim_print(c->size, to);
-  text_add(to, " to be %" PRId64 " or more", c->least);
+  dim_print(c->negative ? c->negative : c->size, to);
+  text_add(to, " to be %" PRId64 " or %s", c->negative ? -c->least : c->least, c->negative ? "less" : "more");
 }

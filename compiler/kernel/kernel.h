@@ -166,6 +166,7 @@ typedef struct kernel {
   int variable_count; /* VARIABLE_FIRST_LOOP + loops */
   int register_count;
   dtype *register_dtypes;
+  bool sums_across; /* of rows of several parts: its results depend on how work is cut */
   int phase_count;
   phase *phases;
   span where; /* of its first root */

@@ -97,6 +97,7 @@ void lower_group(lowering *l, group *g) {
   /* equal flat kernels of different sizes are one kernel */
   l->rows = g->flat ? builder_size(l->b, g->rows, true) : subscript_dim(l->b, g->rows);
   builder_kernel(l->b)->where = first->node->where;
+  builder_kernel(l->b)->sums_across = group_sums_across(g);
   if (first->node->op == OP_scatter_add)
     lower_scatter(l, first);
   else if (g->contraction && !g->batched)

@@ -219,6 +219,7 @@ executable *executable_create(const graph *g, const compile_options *options, co
   if (!t)
     return NULL;
   target_set_contractions(t, options->contractions);
+  target_set_reproducible(t, options->reproducible);
   executable *e = NULL;
   if (!target_is_runnable(t))
     *error = arena_print(g->arena, "this machine cannot run code for '%s'", options->cpu);

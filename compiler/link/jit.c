@@ -17,6 +17,7 @@ static const struct runtime_symbol {
 } runtime_symbols[] = {
     {"retort_step_run", (void (*)(void))retort_step_run},
     {"retort_parallel", (void (*)(void))retort_parallel},
+    {"retort_parallel_parts", (void (*)(void))retort_parallel_parts},
     {"retort_sgemm", (void (*)(void))retort_sgemm},
     {"retort_contract", (void (*)(void))retort_contract},
     {"retort_contract_bf16", (void (*)(void))retort_contract_bf16},

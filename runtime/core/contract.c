@@ -5,7 +5,8 @@
  * then a panel of the left operand is packed into the first-level cache, and meets every panel of the right one.
  *
  * Each element of the result is the sum over k in rising order, cut into the same blocks of depth wherever the element
- * lies, so it depends neither on threads nor on how many rows and columns there are beside it. */
+ * lies, so it depends neither on threads nor on how many rows and columns there are beside it. Of reproducible code the
+ * blocks do not depend on k either, so that zeros behind the last number change nothing. */
 #include "runtime/core/retort.h"
 #include <string.h>
 
@@ -240,7 +241,7 @@ static int64_t block_columns(const product *p, int64_t depth) {
 }
 
 static void multiply(const product *p) {
-  int64_t depth = divide_up(p->k, divide_up(p->k, DEPTH_MAX));
+  int64_t depth = p->tiles->always > 1 ? lesser(p->k, DEPTH_MAX) : divide_up(p->k, divide_up(p->k, DEPTH_MAX));
   int in_rows = p->form_b == RETORT_ROWS && (p->m <= IN_PLACE_ROWS || p->b_stride <= IN_PLACE_STRIDE);
   int64_t in_place = p->form_b == RETORT_PANELS ? RETORT_PANEL_COLUMNS : in_rows ? p->b_stride : 0;
   int64_t columns = in_place ? p->n : block_columns(p, depth);

@@ -44,9 +44,10 @@ static size_t align(size_t size) {
 
 size_t retort_plan_place(const retort_plan *plan, const int64_t *dims, int threads, size_t *table) {
   size_t *offsets = table, *sizes = table + plan->buffer_count, used = 0;
+  int shares = plan->parts > threads ? plan->parts : threads;
   for (int32_t i = 0; i < plan->buffer_count; i++) {
     const retort_buffer *buffer = &plan->buffers[i];
-    sizes[i] = align((size_t)retort_size_evaluate(&buffer->size, dims, plan->dim_count, threads));
+    sizes[i] = align((size_t)retort_size_evaluate(&buffer->size, dims, plan->dim_count, shares));
     size_t at = 0;
     /* Whatever overlaps a candidate place rules out all places before its own end; so the order does not matter, and
      * the first place that nothing overlaps is the lowest. */
@@ -68,8 +69,9 @@ size_t retort_plan_place(const retort_plan *plan, const int64_t *dims, int threa
 const retort_condition *retort_broken_condition(const retort_plan *plan, const int64_t *dims, int64_t *found) {
   for (int32_t i = 0; i < plan->condition_count; i++) {
     const retort_condition *c = &plan->conditions[i];
-    *found = retort_size_evaluate(&c->size, dims, plan->dim_count, 1);
-    if (*found < c->least)
+    int64_t size = retort_size_evaluate(&c->size, dims, plan->dim_count, 1);
+    *found = c->sign * size;
+    if (size < c->least)
       return c;
   }
   return NULL;
@@ -92,8 +94,8 @@ size_t retort_workspace_size(const retort_plan *plan, const int64_t *dims, int t
     return SIZE_MAX;
   size_t used = retort_plan_place(plan, dims, threads, table);
   free(table);
-  return table_size + align(plan->scratch) + align(plan->scratch_per_thread) * (size_t)(threads > 1 ? threads : 1) +
-         used;
+  int shares = threads > plan->parts ? threads : plan->parts;
+  return table_size + align(plan->scratch) + align(plan->scratch_per_thread) * (size_t)(shares > 1 ? shares : 1) + used;
 }
 
 void retort_bind_sums(const retort_signature *s, const void *const *inputs, int64_t *dims) {

@@ -68,8 +68,9 @@ typedef struct retort_buffer {
 typedef struct retort_condition {
   retort_size size;
   int64_t least;
-  const char
-      *message; /* «f.rt:3:9: 'slice' takes elements 0 to 3 of axis 1, which has T: expected T to be 4 or more» */
+  int64_t sign; /* 1, or -1 where the message speaks of the size's negative: «expected T to be 512 or less» */
+  /* «f.rt:3:9: 'slice' takes elements 0 to 3 of axis 1, which has T: expected T to be 4 or more» */
+  const char *message;
 } retort_condition;
 
 typedef struct retort_plan {
@@ -79,6 +80,7 @@ typedef struct retort_plan {
   size_t scratch;               /* bytes for the function's own tables, in front of the buffers */
   size_t scratch_per_thread;    /* bytes for operands of retort_contract, one share a thread, behind the tables */
   int32_t condition_count;
+  int32_t parts; /* into how many parts work is cut, on which sums depend, whatever the threads; 0: one a thread */
   const retort_condition *conditions;
 } retort_plan;
 
@@ -91,8 +93,8 @@ typedef struct retort_signature {
   const retort_plan *plan;
 } retort_signature;
 
-/* The first condition that these dimensions do not fulfil, with *found, what its size is; NULL when they fulfil all.
- * The function itself checks this too, at every call. */
+/* The first condition that these dimensions do not fulfil, with *found, what the message speaks of; NULL when they
+ * fulfil all. The function itself checks this too, at every call. */
 const retort_condition *retort_broken_condition(const retort_plan *plan, const int64_t *dims, int64_t *found);
 /* Whether all dimensions are 1 or more and fulfil all conditions. */
 int retort_dims_fit(const retort_plan *plan, const int64_t *dims);
@@ -120,10 +122,13 @@ typedef struct retort_context { /* what a kernel gets; it is the kernel's for th
   const int64_t *values;        /* of all sizes of the step */
   const int32_t *sizes;         /* which of them are this call's */
   const int64_t *dims;
-  int64_t threads, parts; /* parts: into how many the last parallel phase was cut */
+  int64_t threads, parts; /* into how many work is cut at most, and into how many the last parallel phase was */
   void *packing;          /* the shares of retort_plan.scratch_per_thread; worker i's is the i-th */
+  int64_t workers;        /* of the pool; threads, unless work is cut into retort_plan.parts */
 } retort_context;
 typedef void retort_kernel(retort_context *context);
+
+enum { RETORT_PARTS = 16 }; /* retort_plan.parts of code whose results do not depend on threads */
 
 typedef enum retort_memory { RETORT_WEIGHT, RETORT_INPUT, RETORT_OUTPUT, RETORT_STATE, RETORT_WORKSPACE } retort_memory;
 
@@ -158,6 +163,8 @@ void retort_step_kernel(const retort_step *step, int32_t number, const retort_co
  * `count % parts` one longer); part i is worker i. Parts run in parallel by OpenMP, the pool OpenBLAS uses too. */
 typedef void retort_body(void *context, int64_t begin, int64_t end, int64_t worker);
 void retort_parallel(retort_body *body, void *context, int64_t count, int threads);
+/* The same cut into at most `parts` parts, run by at most `threads` threads. */
+void retort_parallel_parts(retort_body *body, void *context, int64_t count, int parts, int threads);
 
 /* c[m,n] = alpha a[m,k] b[k,n] + beta c, row-major with row strides; transposed: a is stored [k,m], b [n,k]. With beta
  * 0, c is not read. Uses up to `threads` of the pool when called outside retort_parallel, one thread inside. */
@@ -180,7 +187,7 @@ typedef void retort_transpose(const float *from, int64_t from_stride, int64_t ro
 typedef struct retort_tiles {
   int32_t lanes, columns; /* floats of a vector, of two */
   int32_t count;          /* of heights */
-  int32_t always;         /* never the library */
+  int32_t always;         /* never the library; 2: and with blocks whose depth does not depend on k */
   int32_t exact;          /* of b, no column is read beyond those asked for */
   const int32_t *heights; /* falling; the last is 1 */
   retort_tile *const *tiles;

@@ -27,9 +27,9 @@ int retort_step_begin(const retort_step *step, const retort_call *call, retort_c
   const retort_plan *plan = step->plan;
   if (!retort_dims_fit(plan, call->dims))
     return RETORT_BAD_DIMENSION;
-  int threads = call->threads > 1 ? call->threads : 1;
+  int threads = call->threads > 1 ? call->threads : 1, parts = plan->parts ? plan->parts : threads;
   size_t table_size = align(2 * sizeof(size_t) * (size_t)plan->buffer_count), scratch_size = align(plan->scratch);
-  size_t share_size = align(plan->scratch_per_thread) * (size_t)threads;
+  size_t share_size = align(plan->scratch_per_thread) * (size_t)(threads > parts ? threads : parts);
   if (call->workspace_size < table_size + scratch_size + share_size)
     return RETORT_WORKSPACE_TOO_SMALL;
   size_t *offsets = call->workspace;
@@ -43,9 +43,13 @@ int retort_step_begin(const retort_step *step, const retort_call *call, retort_c
   for (int32_t i = 0; i < step->slot_count; i++)
     pointers[i] = locate(&step->slots[i], call, shares + share_size, offsets);
   for (int32_t i = 0; i < step->size_count; i++)
-    values[i] = retort_size_evaluate(&step->sizes[i], call->dims, plan->dim_count, threads);
-  *context = (retort_context){
-      .pointers = pointers, .values = values, .dims = call->dims, .threads = threads, .packing = shares};
+    values[i] = retort_size_evaluate(&step->sizes[i], call->dims, plan->dim_count, parts);
+  *context = (retort_context){.pointers = pointers,
+                              .values = values,
+                              .dims = call->dims,
+                              .threads = parts,
+                              .packing = shares,
+                              .workers = threads};
   return RETORT_OK;
 }
 

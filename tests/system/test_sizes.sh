@@ -31,3 +31,22 @@ test_slices_beyond_a_batch() {
   expect_text err "$refusal 7"
   expect 0 "$RETORT" bisect first_task.rt --of student --length 8
 }
+
+# With --reproducible the number of threads changes nothing, weights after training included.
+test_reproducible_training() {
+  make_task
+  for threads in 1 2 3; do
+    expect 0 "$RETORT" run task.rt --reproducible --threads $threads --out "kept$threads"
+  done
+  for threads in 2 3; do
+    expect_same kept1/student/model.safetensors kept$threads/student/model.safetensors
+    expect_same kept1/metrics.jsonl kept$threads/metrics.jsonl
+  done
+  grep -q '"reproducible": true' kept1/settings.json || fail_test "settings.json does not say so"
+  expect 2 "$RETORT" run task.rt --reproducible --contractions blas
+  expect_text err "--reproducible has contractions by emitted code"
+  expect 0 "$RETORT" build task.rt --reproducible -o net
+  expect 0 "$RETORT" build task.rt -o other
+  expect_different net.o other.o
+  expect 0 "$RETORT" bench task.rt --reproducible --runs 1
+}

@@ -100,6 +100,9 @@ static void slices_are_within(void **state) {
         "'slice' takes elements 2 to 8 of axis 0, which has T: expected T to be 9 or more");
   check(GRAPH("  %1 = slice f32[2, 3] %0 low [T - 2, 0] step [1, 1]\n"), 2, T_MAX,
         "'slice' takes elements T - 2 to T - 1 of axis 0, which has T: expected T to be 2 or more");
+  check("graph g {\n  dim T\n  %0 = input data f32[T, 3] \"x\"\n  %1 = constant f32[8, 3] 1\n"
+        "  %2 = slice f32[T, 3] %1 low [0, 0] step [1, 1]\n  %3 = add f32[T, 3] %0 %2\n  output \"y\" %3\n}\n",
+        1, 8, "'slice' takes elements 0 to T - 1 of axis 0, which has 8: expected T to be 8 or less");
   check(GRAPH("  %1 = slice f32[T - 4, 3] %0 low [4, 0] step [1, 1]\n"), 5, T_MAX, NULL);
   check(GRAPH("  %1 = slice f32[floor(T, 2), 3] %0 low [0, 0] step [2, 1]\n"), 2, T_MAX, NULL);
   check(GRAPH("  %1 = slice f32[T, 3] %0 low [0, 0] step [1, 1]\n"), 1, T_MAX, NULL);
@@ -212,7 +215,7 @@ static void objects_say_it_too(void **state) {
   arena *a = arena_create();
   const graph *g = parse(a, frozen);
   product p;
-  assert_null(product_make(a, "net", "net.rt", 1, &g, NULL, NULL, &p));
+  assert_null(product_make(a, "net", "net.rt", 1, &g, NULL, false, NULL, &p));
   char folder[] = "/tmp/retort-condition-XXXXXX", command[1024];
   assert_non_null(mkdtemp(folder));
   write_file(folder, "net.o", p.object.data, p.object.length);
