@@ -187,6 +187,7 @@ static void read_model(program *p, experiment *x, const item *what) {
     add_parameter_names(p, x, prefix, module->declaration, &names);
     call = override_call(p->arena, &x->overrides, prefix, call, module->declaration->parameter_count, names);
     call_argument *arguments = NULL;
+    m->about.config_alone = from.config && call->as.call.count == 0;
     if (evaluate_arguments(e, x->scope, call->as.call.count, call->as.call.arguments, &arguments)) {
       int count = pretrained_merge(p, &from, call->as.call.count, arguments, &arguments);
       m->root = instantiate_model(e, module, what->name, count, arguments, call->where);

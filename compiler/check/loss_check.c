@@ -88,11 +88,27 @@ static bool check_addends(const checking *c, const node *n) {
   }
 }
 
+/* Weights that sum to nothing. */
+static bool check_weights(const stage_build *b) {
+  for (int i = 0; i < b->loss_count; i++)
+    if (!b->losses[i].weight_known || b->losses[i].weight != 0)
+      return true;
+  if (b->loss_count == 0)
+    return true;
+  const statement *first = b->losses[0].syntax;
+  diagnostic *error = elaborate_error(
+      b->elaborator, first->weight ? first->weight->where : first->where, "%s 0: stage '%s' would learn nothing",
+      b->loss_count == 1 ? "the only loss has the weight" : "the weights of all losses are", b->stage->about.name);
+  diagnostic_hint(error, "leave out what has the weight 0, and give the others more than that");
+  elaborate_failed(b->elaborator, error);
+  return false;
+}
+
 bool losses_check(stage_build *b) {
   checking c = {.build = b,
                 .reached = gradient_reaches(b->graph, b->trained_count, b->trained),
                 .variable = depends_on_inputs(b->graph, "")};
-  bool good = true;
+  bool good = check_weights(b);
   for (int i = 0; i < b->loss_count; i++) {
     c.loss = &b->losses[i];
     const node *n = c.loss->value;

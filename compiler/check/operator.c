@@ -364,6 +364,8 @@ static value apply_tensors(const application *a) {
     diagnostic_hint(d, "f32(x) converts");
     return elaborate_failed(a->e, d);
   }
+  if (divides && value_is_number(a->right.value) && value_as_real(a->right.value) == 0)
+    return elaborate_failed(a->e, elaborate_error(a->e, a->where, "division by zero"));
   if (a->operator== BINARY_MATMUL)
     return value_tensor(tensor_matmul(a->e, a->around, a->left, a->right, a->where));
   if (a->operator== BINARY_POWER)

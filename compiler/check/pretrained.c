@@ -4,6 +4,7 @@
  * itself. Else it has a "model_type" T, and a function `published_T` of the file, or of what it uses, says what its
  * keys mean: its parameters are the keys that it reads, its value is a call of the module. */
 #include "compiler/check/pretrained.h"
+#include "compiler/check/tensor.h"
 #include "runtime/data/file.h"
 
 #include <jansson.h>
@@ -62,7 +63,7 @@ static bool read_config(reading *r, const char *folder) {
   if (!r->json && error.line > 0)
     complain(r, arena_print(a, "%s:%d: broken JSON: %s", r->config, error.line, error.text));
   else if (!r->json)
-    complain(r, arena_print(a, "cannot read %s: %s", r->config, error.text));
+    complain(r, arena_print(a, "%s", error.text));
   else if (!json_is_object(r->json))
     complain(r, arena_print(a, "%s is no JSON object", r->config));
   else if (!json_object_get(r->json, "num_labels") && json_object_get(r->json, "id2label"))
@@ -89,12 +90,31 @@ static const module_value *module_named(const reading *r, const char *name) {
   return v.kind == VALUE_MODULE ? v.as.module : NULL;
 }
 
+/* What config.json says for a parameter is of no use to it. */
+static value wrong_value(const reading *r, const parameter_syntax *p, const char *why) {
+  char *said = json_dumps(json_object_get(r->json, p->name), JSON_ENCODE_ANY | JSON_COMPACT);
+  arena *a = r->program->arena;
+  diagnostic *d = complain(r, arena_print(a, "%s says \"%s\": %.60s, %s", r->config, p->name, said ? said : "?", why));
+  diagnostic_note(d, p->where, "it is read here");
+  free(said);
+  return value_error();
+}
+
 /* The value of a parameter's key; a function stands there by its name, looked up in `file`. VALUE_NONE: no such key. */
 static value value_of_key(const reading *r, const parameter_syntax *p, const loaded_file *file) {
   elaborator *e = r->program->elaborator;
-  value v = value_of(r->program->arena, json_object_get(r->json, p->name));
-  if (v.kind != VALUE_STRING || p->type->kind != TYPE_FUNCTION)
+  const json_t *said = json_object_get(r->json, p->name);
+  if (!said || json_is_null(said))
+    return value_none();
+  value v = value_of(r->program->arena, said), held = v;
+  bool by_name = v.kind == VALUE_STRING && p->type->kind == TYPE_FUNCTION;
+  if (v.kind == VALUE_NONE || (!by_name && !value_coerce(p->type, &held)))
+    return wrong_value(r, p, arena_print(e->arena, "which is not %s", type_kind_name(p->type)));
+  if (!by_name)
     return v;
+  const loaded_file *owner;
+  if (!builtin_find(v.as.string) && !file_find(file, v.as.string, &owner))
+    return wrong_value(r, p, arena_print(e->arena, "and %s sees no function of that name", file->path));
   expression x = {.kind = EXPRESSION_NAME, .where = r->where, .as.name = v.as.string};
   return elaborate_expression(e, scope_of_file(e, file), &x);
 }

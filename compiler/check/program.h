@@ -49,6 +49,7 @@ typedef struct program_model {
   } * settings;
   const char *folder; /* of pretrained(…): where the weights are; NULL: they start from initial values */
   const char *config; /* its config.json, which says the sizes */
+  bool config_alone;  /* nothing in the source or on the command line replaces what it says */
   int fresh_count;
   const char *const *fresh;   /* paths whose weights are not there */
   const char *published_type; /* config.json's "model_type"; NULL: nothing says how the module is published */

@@ -83,8 +83,11 @@ static bool load_weights(run_state *r, const char *request, failure *f) {
 
 static bool read_pretrained(const run_state *r, const program_model *m, weight_set *set, failure *f) {
   char *extra = NULL;
-  const weight_source source = {
-      .path = m->folder, .fresh_count = m->fresh_count, .fresh = m->fresh, .config = m->config};
+  const weight_source source = {.path = m->folder,
+                                .fresh_count = m->fresh_count,
+                                .fresh = m->fresh,
+                                .config = m->config,
+                                .whole = m->config_alone};
   bool good = weight_set_read(set, &source, &extra, f);
   if (extra)
     progress_say(r->progress, "warning: %s holds tensors that model '%s' does not have:%s", m->folder, m->name, extra);

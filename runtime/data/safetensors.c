@@ -166,6 +166,10 @@ safetensors *safetensors_parse(const char *path, const void *bytes, size_t size,
     fail(f, "%s: no safetensors file: it has only %zu bytes", path, size);
     return NULL;
   }
+  if (memcmp(bytes, "PK\3\4", 4) == 0) {
+    fail(f, "%s: no safetensors file but a zip file, as torch.save writes: convert it to safetensors first", path);
+    return NULL;
+  }
   uint64_t length = 0;
   for (int i = 7; i >= 0; i--)
     length = length << 8 | ((const unsigned char *)bytes)[i];

@@ -46,6 +46,7 @@ typedef struct weight_source {
   int fresh_count;
   const char *const *fresh; /* weights whose path begins with one of these (up to a dot) keep their values */
   const char *config;       /* the file that says the sizes, for messages; NULL: none does */
+  bool whole;               /* it alone does: what a model repeats, as layers, is there no more often than it says */
 } weight_source;
 
 /* Reads values by path. Fails, with nothing changed, listing every missing name and every wrong shape or type. Floats

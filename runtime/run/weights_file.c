@@ -206,6 +206,42 @@ static char *list_extra(const safetensor **found, int count, const tensor_files 
   return extra.text.text;
 }
 
+/* Whether two names differ in one component only, a number: "layer.2.bias" and "layer.0.bias". */
+static bool differ_in_number(const char *a, const char *b) {
+  size_t same = 0;
+  while (a[same] && a[same] == b[same])
+    same++;
+  while (same > 0 && a[same - 1] != '.')
+    same--;
+  size_t x = strspn(a + same, "0123456789"), y = strspn(b + same, "0123456789");
+  return x > 0 && y > 0 && a[same + x] == '.' && strcmp(a + same + x, b + same + y) == 0;
+}
+
+/* Fails when there are tensors as those of an array of the set, further on. `found` as check_all leaves it. */
+static bool check_repeated(const safetensor *const *found, int count, const tensor_files *files,
+                           const weight_source *source, failure *f) {
+  listing more = {0};
+  for (int i = 0; i < tensor_files_count(files); i++) {
+    const safetensor *t = tensor_files_at(files, i);
+    bool taken = false, repeated = false;
+    for (int k = 0; k < count && !taken; k++) {
+      taken = found[k] == t;
+      repeated = repeated || (found[k] && differ_in_number(t->name, found[k]->name));
+    }
+    if (repeated && !taken)
+      list_add(&more, t->name);
+  }
+  list_end(&more);
+  if (more.count > 0)
+    fail(f,
+         "%s does not fit the model that %s describes\n%d of its names are of further parts of what the model "
+         "repeats:%s\n"
+         "(to leave them out, say the number where the model is declared)",
+         tensor_files_path(files), source->config, more.count, more.text.text);
+  failure_free(&more.text);
+  return more.count == 0;
+}
+
 static void read_weight(weight *w, const safetensor *t) {
   size_t bytes = (size_t)weight_count(w) * retort_dtype_size(w->dtype);
   if (w->dtype == RETORT_F32)
@@ -220,7 +256,8 @@ bool weight_set_read(weight_set *set, const weight_source *source, char **extra,
   if (!files)
     return false;
   const safetensor **found = memory_allocate((size_t)set->count, sizeof *found);
-  bool good = check_all(set, files, source, found, f);
+  bool good = check_all(set, files, source, found, f) &&
+              (!source->whole || check_repeated(found, set->count, files, source, f));
   for (int i = 0; good && i < set->count; i++)
     if (found[i])
       read_weight(&set->items[i], found[i]);

@@ -50,6 +50,24 @@ test_overrides() {
   expect 1 "$RETORT" run task.rt --set student.width=wide
 }
 
+# A temperature of 0, shares and weights that leave nothing; teacher and student that do not go together.
+test_objectives_that_mean_nothing() {
+  make_task
+  expect 1 "$RETORT" check task.rt --set stage.imitate.objective.temperature=0
+  expect_text err "a temperature is more than 0, not 0" "task.rt:8:"
+  expect 1 "$RETORT" check task.rt --set stage.imitate.objective.temperature=-2
+  expect 1 "$RETORT" check task.rt --set stage.imitate.objective.labels=1.5
+  expect_text err "a share is from 0 to 1, not 1.5"
+  expect 0 "$RETORT" check task.rt --set stage.imitate.objective.labels=1
+  sed 's/width: 8, classes: 2/width: 8, classes: 3/; s/soft_labels(temperature: 2)/match_logits/' task.rt >classes.rt
+  expect 1 "$RETORT" check classes.rt
+  expect_text err "S is [B, 3], not [B, 2]" "classes.rt:8:"
+  sed 's/vocabulary: 13, width: 8/vocabulary: 9, width: 8/' task.rt >words.rt
+  expect 3 "$RETORT" run words.rt --out kept
+  expect_text err "outside the 9 rows of student/embedding.weight"
+  [ ! -e kept ] || fail_test "an output folder was written"
+}
+
 test_missing_data() {
   make_task
   rm train.tsv

@@ -107,6 +107,36 @@ test_pretrained_refused() {
   expect_text err "model.safetensors.index.json:2: broken JSON"
   expect 1 "$RETORT" run read.rt --set from=./nowhere
   expect_text err "cannot find ./nowhere"
+  # numbers that are none, functions that are none; fewer layers than there are is meant when the source says so
+  says() { # KEY VALUE TEXT
+    rm -rf said
+    $publish said "$1=0" && sed -i "s/\"$1\": 0/\"$1\": $2/" said/config.json
+    expect 1 "$RETORT" run read.rt --set from=./said
+    expect_text err "./said/config.json says \"$1\": $3"
+  }
+  says num_hidden_layers '"two"' '"two", which is not an int'
+  says num_hidden_layers 1.5 '1.5, which is not an int'
+  says num_hidden_layers '[2]' '[2], which is not an int'
+  says hidden_act '"swiglu"' '"swiglu", and'
+  $publish fewer num_hidden_layers=1 || fail_test publish
+  expect 3 "$RETORT" run read.rt --set from=./fewer --out never
+  expect_text err "./fewer/model.safetensors does not fit the model that ./fewer/config.json describes" \
+    "16 of its names are of further parts of what the model repeats:" "  bert.encoder.layer.1.attention.self.query.weight"
+  [ ! -e never ] || fail_test "a folder was left"
+  expect 0 "$RETORT" run read.rt --set from=./fewer --set m.layers=1
+  expect_text err "warning: ./fewer holds tensors that model 'm' does not have" bert.encoder.layer.1
+  $publish more num_hidden_layers=3 || fail_test publish
+  expect 3 "$RETORT" run read.rt --set from=./more
+  expect_text err "16 of its 57 names are missing:" "  bert.encoder.layer.2.attention.self.query.weight"
+  $publish heads num_attention_heads=3 || fail_test publish
+  expect 1 "$RETORT" run read.rt --set from=./heads
+  expect_text err "hidden 8 is not divisible by heads 3"
+  $publish zip && printf 'PK\003\004as torch.save writes' >zip/model.safetensors
+  expect 3 "$RETORT" run read.rt --set from=./zip
+  expect_text err "zip/model.safetensors: no safetensors file but a zip file, as torch.save writes"
+  rm zip/config.json
+  expect 1 "$RETORT" run read.rt --set from=./zip
+  expect_text err "unable to open ./zip/config.json: No such file or directory"
   echo '{"model_type": "strange"}' >wide/config.json
   expect 1 "$RETORT" run read.rt --set from=./wide
   expect_text err "nothing says what the keys of ./wide/config.json mean" "published_strange"
