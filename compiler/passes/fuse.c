@@ -8,8 +8,10 @@
  *   - what one computes and the other reads is read at the reader's own row, and is no sum across rows, which is
  *     complete only at the end;
  *   - no third group stands between them: groups stay without cycles;
+ *   - values as large as all pairs of positions are of one stage of the step (recompute.c);
  *   - at most one of them has a contraction, or all have products of a batch, which becomes the rows; a scatter stays
  *     alone. */
+#include "compiler/passes/pass.h"
 #include "compiler/passes/ragged.h"
 #include <stdlib.h>
 
@@ -207,11 +209,13 @@ static void restrict_to_batch(const fusion *f, group *merged, const group *with)
 
 /* Makes b part of a. */
 static bool try_merge(fusion *f, group *a, group *b, int *mark) {
-  if (a == b || is_alone(a) || is_alone(b) || a->root_count + b->root_count > ROOTS_MOST ||
+  bool stages = a->stage >= 0 && b->stage >= 0 && a->stage != b->stage;
+  if (a == b || stages || is_alone(a) || is_alone(b) || a->root_count + b->root_count > ROOTS_MOST ||
       (f->merge_limit && f->merge_count + 1 >= f->merge_limit))
     return false;
   group merged = *a;
   merged.contraction_count = a->contraction_count + b->contraction_count;
+  merged.stage = a->stage > b->stage ? a->stage : b->stage;
   merged.candidate_count = 0;
   for (int i = 0; i < a->candidate_count; i++)
     for (int k = 0; k < b->candidate_count; k++)
@@ -313,6 +317,7 @@ static group *start_group(fusion *f, root *r) {
     g->contraction_count = 1;
   }
   arena_append(f->graph->arena, g->roots, g->root_count, r);
+  g->stage = f->stage[r->node->id];
   r->group = g;
   return g;
 }
@@ -365,6 +370,7 @@ fusion *fusion_create_limited(const graph *g, int merge_limit) {
   f->denied = arena_array(g->arena, bool, f->graph->node_count);
   f->plain = arena_array(g->arena, bool, f->graph->node_count);
   f->ragged = ragged_find(f);
+  f->stage = large_stages(f->graph);
   for (int try = 0;; try++) {
     choose_roots(f);
     group_roots(f);

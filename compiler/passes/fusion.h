@@ -99,6 +99,7 @@ struct group {
   const dim *lines, *line_rows; /* of a batched group: how many a row has, and all rows */
   int root_count;
   root **roots;      /* producers first */
+  int stage;         /* of fusion.stage; -1: none */
   root *contraction; /* the first one, which stands at the head unless the group is batched; or NULL */
   int contraction_count;
   int nest_count;
@@ -132,6 +133,7 @@ typedef struct fusion {
   root **root_of;        /* by node id; NULL for inlined nodes */
   bool *denied;          /* by node id: tried as a root to share it within a group, but other groups read it */
   bool *packed;          /* by node id: products that may be stored packed */
+  int *stage;            /* large_stages of pass.h */
   bool *plain;           /* by node id: tried as a bounded view or a packed result, but its group is not ragged */
   int root_count;
   root **roots;

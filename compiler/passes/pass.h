@@ -52,6 +52,7 @@ graph *pass_simplify(const graph *g);
 graph *pass_cse(const graph *g);
 graph *pass_dce(const graph *g);
 graph *pass_pack(const graph *g);
+graph *pass_recompute(const graph *g);
 graph *pass_precision(const graph *g, const pass_switches *asked);
 graph *pass_freeze(const graph *g);
 graph *pass_panels(const graph *g);
@@ -71,6 +72,10 @@ const graph *passes_set_precision(const graph *g, const pass_switches *switches)
 
 /* needed[id] is true for what an output, an update or a ragged dimension's lengths need. In the arena. */
 bool *pass_needed(const graph *g);
+
+/* By node id: for what is as large as all pairs of positions, and what is made of it, the stage of the step in which it
+ * is computed (recompute.c); -1 for all else. */
+int *large_stages(const graph *g);
 
 /* Equal in all but the operands: operation, type, shape, attributes. No two inputs are. */
 bool pass_same_operation(const node *a, const node *b);

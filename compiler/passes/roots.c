@@ -297,7 +297,8 @@ static void keep_worthy(fusion *f) {
     for (int k = 0; k < n->operand_count; k++)
       add_operand(f, e, all, n->operands[k]);
     e->cost += operation_cost(n);
-    bool keep = e->cost > COST_MOST || (repeated[i] && e->cost >= (is_number(f, n) ? COST_REPEAT : COST_EXPAND));
+    int repeat = f->stage[i] >= 0 ? COST_KEEP : is_number(f, n) ? COST_REPEAT : COST_EXPAND;
+    bool keep = e->cost > COST_MOST || (repeated[i] && e->cost >= repeat);
     if (users[i] > 1 && class == CLASS_POINTWISE && !is_number(f, n))
       keep = keep || large_leaves(f, e, n) > 1 || e->cost > COST_KEEP;
     if (keep)

@@ -114,6 +114,24 @@ static void no_pointwise_kernel_stands_between_contractions(void **unused) {
   }
 }
 
+/* Not even where a loss compares the scores of two attentions, and for its gradient. */
+static void nothing_as_large_as_scores_is_stored(void **unused) {
+  (void)unused;
+  for (int dropout = 0; dropout < 2; dropout++) {
+    arena *a = arena_create();
+    layer_options options = {
+        .layers = 2, .hidden = 64, .heads = 4, .wide = 256, .train = true, .dropout = dropout, .scores = true};
+    fusion *f = fuse(passes_run(layer_graph(a, &options), NULL));
+    for (int i = 0; i < f->root_count; i++) {
+      shape s = f->roots[i]->node->shape;
+      int64_t size;
+      if (s.rank == 4 && !dim_is_constant(s.dims[2], &size) && !dim_is_constant(s.dims[3], &size))
+        assert_int_not_equal(f->roots[i]->storage, STORAGE_FULL);
+    }
+    arena_destroy(a);
+  }
+}
+
 /* The counter can count: what is read across rows is no epilogue. */
 static void a_transposed_value_stands_alone(void **unused) {
   (void)unused;
@@ -200,6 +218,7 @@ int main(void) {
       cmocka_unit_test(updates_of_one_weight_are_one_kernel),
       cmocka_unit_test(a_sum_over_everything_joins_its_producer),
       cmocka_unit_test(no_pointwise_kernel_stands_between_contractions),
+      cmocka_unit_test(nothing_as_large_as_scores_is_stored),
       cmocka_unit_test(a_transposed_value_stands_alone),
       cmocka_unit_test(a_layer_takes_a_kernel_for_each_contraction_but_one_for_those_of_a_batch),
       cmocka_unit_test(training_steps_agree_with_the_interpreter),
