@@ -164,21 +164,30 @@ static LLVMValueRef emit_across(emitter *e) {
 
 /* ---- the table ---- */
 
+static LLVMValueRef emit_heights(emitter *e, int vectors) {
+  LLVMValueRef functions[HEIGHT_COUNT];
+  for (int i = 0; i < HEIGHT_COUNT; i++)
+    functions[i] = tile_emit(e, "tile.bf16", LANES, vectors, heights[i], multiply_add);
+  return tile_constant(e, LLVMConstArray2(e->type_pointer, functions, HEIGHT_COUNT), "tiles.bf16");
+}
+
 static LLVMValueRef make_tiles(emitter *e) {
-  LLVMValueRef sizes[HEIGHT_COUNT], functions[HEIGHT_COUNT];
-  for (int i = 0; i < HEIGHT_COUNT; i++) {
+  LLVMValueRef sizes[HEIGHT_COUNT], one = LLVMConstInt(e->type_i32, 1, false);
+  LLVMValueRef always = LLVMConstInt(e->type_i32, target_reproducible(e->target) ? 2 : 1, false);
+  for (int i = 0; i < HEIGHT_COUNT; i++)
     sizes[i] = LLVMConstInt(e->type_i32, (unsigned long long)heights[i], false);
-    functions[i] = tile_emit(e, "tile.bf16", LANES, COLUMNS / LANES, heights[i], multiply_add);
-  }
   LLVMValueRef members[] = {LLVMConstInt(e->type_i32, LANES, false),
                             LLVMConstInt(e->type_i32, COLUMNS, false),
                             LLVMConstInt(e->type_i32, HEIGHT_COUNT, false),
+                            always,
+                            one, /* exact */
                             tile_constant(e, LLVMConstArray2(e->type_i32, sizes, HEIGHT_COUNT), "heights.bf16"),
-                            tile_constant(e, LLVMConstArray2(e->type_pointer, functions, HEIGHT_COUNT), "tiles.bf16"),
-                            emit_along(e),
-                            emit_across(e)};
-  LLVMValueRef content = LLVMConstStructInContext(e->context, members, sizeof members / sizeof *members, false);
-  return tile_constant(e, content, "bf16");
+                            emit_heights(e, COLUMNS / LANES),
+                            emit_heights(e, 1),
+                            LLVMConstNull(e->type_pointer)};
+  LLVMValueRef tiles = LLVMConstStructInContext(e->context, members, sizeof members / sizeof *members, false);
+  LLVMValueRef all[] = {tiles, emit_along(e), emit_across(e)};
+  return tile_constant(e, LLVMConstStructInContext(e->context, all, sizeof all / sizeof *all, false), "bf16");
 }
 
 LLVMValueRef emit_bf16_tiles(emitter *e) {

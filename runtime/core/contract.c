@@ -4,6 +4,9 @@
  * right operand is packed, panel by panel of as many columns as a tile has, so that it fits the second-level cache;
  * then a panel of the left operand is packed into the first-level cache, and meets every panel of the right one.
  *
+ * Operands that are rounded to bf16 are words of two numbers that follow each other in depth: the product is one over
+ * half the depth, and only packing knows. It rounds; panels hold words already.
+ *
  * Each element of the result is the sum over k in rising order, cut into the same blocks of depth wherever the element
  * lies, so it depends neither on threads nor on how many rows and columns there are beside it. Of reproducible code the
  * blocks do not depend on k either, so that zeros behind the last number change nothing. */
@@ -27,6 +30,8 @@ enum {
 
 typedef struct product {
   const retort_tiles *tiles;
+  const retort_bf16_tiles *bf16; /* NULL: float32. Else k counts words, */
+  int64_t numbers;               /* of so many numbers in depth; strides of a and b are theirs, but for panels */
   float *packing;
   int transpose_a, accumulate;
   retort_form form_b;
@@ -120,7 +125,30 @@ static int is_in_place(const product *p, const block *b, int64_t columns) {
   return b->in_place && (columns == p->tiles->columns || p->form_b == RETORT_PANELS || p->tiles->exact);
 }
 
+/* The numbers in depth of a block of words: the last word may hold one. */
+static int64_t numbers_of(const product *p, const block *b) {
+  return lesser(2 * b->depth, p->numbers - 2 * b->l);
+}
+
+static void pack_right_bf16(const product *p, const block *b) {
+  const retort_tiles *t = p->tiles;
+  int64_t numbers = numbers_of(p, b);
+  float *to = b->right;
+  for (int64_t column = 0; column < b->width; column += t->columns, to += t->columns * b->depth)
+    for (int64_t lane = 0; lane < lesser(t->columns, b->width - column); lane += t->lanes) {
+      int64_t j = b->j + column + lane, columns = lesser(t->lanes, p->n - j);
+      if (p->form_b == RETORT_TRANSPOSED)
+        p->bf16->along(p->b + j * p->b_stride + 2 * b->l, p->b_stride, columns, numbers, to + lane, t->columns);
+      else
+        p->bf16->across(p->b + 2 * b->l * p->b_stride + j, p->b_stride, numbers, columns, to + lane, t->columns);
+    }
+}
+
 static void pack_right(const product *p, const block *b) {
+  if (p->bf16 && p->form_b != RETORT_PANELS) {
+    pack_right_bf16(p, b);
+    return;
+  }
   int64_t width = p->tiles->columns;
   float *to = b->right;
   for (int64_t column = 0; column < b->width; column += width) {
@@ -152,7 +180,19 @@ static int height_for(const retort_tiles *t, int64_t rows) {
   return i;
 }
 
+static left_panel pack_left_bf16(const product *p, const block *b, int64_t row, int64_t rows, float *room) {
+  const retort_tiles *t = p->tiles;
+  left_panel made = {.at = room, .stride = left_width(t), .rows = rows, .height = height_for(t, rows)};
+  if (p->transpose_a)
+    p->bf16->across(p->a + 2 * b->l * p->a_stride + row, p->a_stride, numbers_of(p, b), rows, room, made.stride);
+  else
+    p->bf16->along(p->a + row * p->a_stride + 2 * b->l, p->a_stride, rows, numbers_of(p, b), room, made.stride);
+  return made;
+}
+
 static left_panel find_left(const product *p, const block *b, int64_t row, int64_t rows, float *room) {
+  if (p->bf16)
+    return pack_left_bf16(p, b, row, rows, room);
   const retort_tiles *t = p->tiles;
   left_panel found = {.at = room, .stride = left_width(t), .rows = rows, .height = height_for(t, rows)};
   if (!p->transpose_a) {
@@ -242,7 +282,7 @@ static int64_t block_columns(const product *p, int64_t depth) {
 
 static void multiply(const product *p) {
   int64_t depth = p->tiles->always > 1 ? lesser(p->k, DEPTH_MAX) : divide_up(p->k, divide_up(p->k, DEPTH_MAX));
-  int in_rows = p->form_b == RETORT_ROWS && (p->m <= IN_PLACE_ROWS || p->b_stride <= IN_PLACE_STRIDE);
+  int in_rows = !p->bf16 && p->form_b == RETORT_ROWS && (p->m <= IN_PLACE_ROWS || p->b_stride <= IN_PLACE_STRIDE);
   int64_t in_place = p->form_b == RETORT_PANELS ? RETORT_PANEL_COLUMNS : in_rows ? p->b_stride : 0;
   int64_t columns = in_place ? p->n : block_columns(p, depth);
   for (int64_t j = 0; j < p->n; j += columns)
@@ -352,4 +392,32 @@ void retort_contract(const retort_tiles *tiles, void *packing, int transpose_a, 
                .b = b,
                .c = c};
   multiply_parallel(&p, threads);
+}
+
+void retort_contract_bf16(const retort_bf16_tiles *bf16, void *packing, int transpose_a, int form_b, int64_t m,
+                          int64_t n, int64_t k, float alpha, const float *a, int64_t a_stride, const float *b,
+                          int64_t b_stride, float beta, float *c, int64_t c_stride, int threads) {
+  if (form_b != RETORT_PANELS && (alpha != 1 || (beta != 0 && beta != 1) || k < 1)) {
+    retort_sgemm(transpose_a, form_b == RETORT_TRANSPOSED, m, n, k, alpha, a, a_stride, b, b_stride, beta, c, c_stride,
+                 threads);
+    return;
+  }
+  product p = {.tiles = &bf16->tiles,
+               .bf16 = bf16,
+               .numbers = k,
+               .packing = packing,
+               .transpose_a = transpose_a,
+               .form_b = (retort_form)form_b,
+               .accumulate = beta != 0,
+               .m = m,
+               .n = n,
+               .k = divide_up(k, 2),
+               .a_stride = a_stride,
+               .b_stride = b_stride,
+               .c_stride = c_stride,
+               .a = a,
+               .b = b,
+               .c = c};
+  if (m > 0 && n > 0)
+    multiply_parallel(&p, threads);
 }

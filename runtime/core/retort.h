@@ -214,9 +214,9 @@ void retort_contract(const retort_tiles *tiles, void *packing, int transpose_a, 
                      int64_t k, float alpha, const float *a, int64_t a_stride, const float *b, int64_t b_stride,
                      float beta, float *c, int64_t c_stride, int threads);
 
-/* Tiles of operands rounded to bf16, to nearest with ties to even, whose products are added up in float32. A tile is as
- * above, but each element of a and b is a word of two numbers, the lower half of the lesser depth, and depth counts
- * words. Words are made of float32 (the last of an odd depth has a zero above):
+/* Tiles of operands rounded to bf16, to nearest with ties to even, whose products are added up in float32. Each element
+ * of a tile's a and b is a word of two numbers, the lower half of the lesser depth, and depth counts words. Words are
+ * made of float32 (the last of an odd depth has a zero above):
  *   along:   to[l * to_stride + i] = words of from[min(i, rows - 1) * from_stride + 2l] and … + 2l + 1], 2l < width
  *   across:  to[l * to_stride + i] = words of from[2l * from_stride + i] and from[(2l + 1) * from_stride + i],
  *            2l < rows; zero for i >= width
@@ -224,15 +224,12 @@ void retort_contract(const retort_tiles *tiles, void *packing, int transpose_a, 
 typedef void retort_bf16_pack(const float *from, int64_t from_stride, int64_t rows, int64_t width, float *to,
                               int64_t to_stride);
 typedef struct retort_bf16_tiles {
-  int32_t lanes, columns; /* floats of a vector, of two */
-  int32_t count;          /* of heights */
-  const int32_t *heights; /* falling; the last is 1 */
-  retort_tile *const *tiles;
+  retort_tiles tiles; /* of words; without a way to transpose */
   retort_bf16_pack *along, *across;
 } retort_bf16_tiles;
-/* The same as retort_contract of operands rounded to bf16. `packing` as there. Alpha is 1, beta 0 or 1; what is not is
- * computed in float32. */
-void retort_contract_bf16(const retort_bf16_tiles *tiles, void *packing, int transpose_a, int transpose_b, int64_t m,
+/* The same as retort_contract of operands rounded to bf16. Panels hold words, half as many as k, rounded up. What alpha
+ * or beta excludes there is computed in float32. */
+void retort_contract_bf16(const retort_bf16_tiles *tiles, void *packing, int transpose_a, int form_b, int64_t m,
                           int64_t n, int64_t k, float alpha, const float *a, int64_t a_stride, const float *b,
                           int64_t b_stride, float beta, float *c, int64_t c_stride, int threads);
 

@@ -212,6 +212,38 @@ static void test_not_finite(void **context) {
     }
 }
 
+/* A right operand that lies in panels, as it is prepared once: the same bits. */
+static void test_panels(void **context) {
+  const fixture *f = fixture_of(context);
+  static const int64_t shapes[][3] = {{32, 90, 51}, {1, 500, 800}, {33, 130, 1401}, {7, 16, 1}, {600, 33, 64}};
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+    for (int kind = 0; kind < 8; kind++) {
+      problem p = problem_make(shapes[i][0], shapes[i][1], shapes[i][2], kind, 3);
+      problem_run(&p, f->tiles, f->packing, 1);
+      float *expected_c = p.c;
+      int64_t words = (p.k + 1) / 2, panels = (p.n + RETORT_PANEL_COLUMNS - 1) / RETORT_PANEL_COLUMNS;
+      float *kept = numbers(panels * words * RETORT_PANEL_COLUMNS);
+      for (int64_t j = 0; j < p.n; j += f->tiles->tiles.lanes) {
+        float *to = kept + j / RETORT_PANEL_COLUMNS * words * RETORT_PANEL_COLUMNS + j % RETORT_PANEL_COLUMNS;
+        int64_t columns = p.n - j < f->tiles->tiles.lanes ? p.n - j : f->tiles->tiles.lanes;
+        if (p.transpose_b)
+          f->tiles->along(p.b + j * p.b_stride, p.b_stride, columns, p.k, to, RETORT_PANEL_COLUMNS);
+        else
+          f->tiles->across(p.b + j, p.b_stride, p.k, columns, to, RETORT_PANEL_COLUMNS);
+      }
+      p.c = numbers(p.c_count);
+      for (int threads = 1; threads <= THREADS_MAX; threads++) {
+        memcpy(p.c, p.before, (size_t)p.c_count * sizeof *p.c);
+        retort_contract_bf16(f->tiles, f->packing, p.transpose_a, RETORT_PANELS, p.m, p.n, p.k, 1, p.a, p.a_stride,
+                             kept, words * RETORT_PANEL_COLUMNS, p.beta, p.c, p.c_stride, threads);
+        assert_memory_equal(p.c, expected_c, (size_t)p.c_count * sizeof *p.c);
+      }
+      free(kept);
+      free(expected_c);
+      problem_free(&p);
+    }
+}
+
 /* Every number of bf16's 16 bits and halfway between two, by a product with one. */
 static void test_rounding(void **context) {
   const fixture *f = fixture_of(context);
@@ -265,8 +297,8 @@ static void test_bits(void **context) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_small), cmocka_unit_test(test_blocks),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_small),      cmocka_unit_test(test_blocks),
                                      cmocka_unit_test(test_not_finite), cmocka_unit_test(test_rounding),
-                                     cmocka_unit_test(test_bits)};
+                                     cmocka_unit_test(test_panels),     cmocka_unit_test(test_bits)};
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
