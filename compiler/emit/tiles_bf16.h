@@ -1,5 +1,5 @@
-/* The register tiles of contractions whose operands are rounded to bf16: what runtime/core/contract.c needs for them of a
- * target that multiplies bf16 (target_multiplies_bf16). */
+/* The register tiles of contractions whose operands are rounded to bf16: what runtime/core/contract.c needs for them of
+ * a target that multiplies bf16 (target_multiplies_bf16). */
 #ifndef RETORT_EMIT_TILES_BF16_H
 #define RETORT_EMIT_TILES_BF16_H
 
