@@ -29,6 +29,9 @@ static const work works[] = {
     {.name = "infer-base-1x128", .model = "base", .rows = 1, .length = 128},
     {.name = "compile-distill-small", .stage = "distill", .rows = 64, .length = 64, .compile = true},
     {.name = "read-sst2", .text = true},
+    {.name = "epoch-small", .run = RUN_EPOCH},
+    {.name = "epoch-small-cached", .run = RUN_EPOCH, .cached = true},
+    {.name = "resume-more-than-a-start", .run = RUN_RESUME},
     {.name = "loader-share", .stage = "distill", .rows = 64, .length = 64, .ragged = true, .loader = true},
 };
 
@@ -42,7 +45,7 @@ static bool measure_apart(const work *w, const bench_options *options, measureme
     measurement m = {0};
     bool good = measure_work(w, options, &m);
     struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
+    getrusage(w->run ? RUSAGE_CHILDREN : RUSAGE_SELF, &usage);
     m.peak_mib = (double)usage.ru_maxrss / 1024;
     good = good && write(ends[1], &m, sizeof m) == sizeof m;
     _exit(good ? 0 : 1);
@@ -105,7 +108,7 @@ int main(int count, char **arguments) {
     measurement m = {0};
     if (only && strcmp(only, works[i].name) != 0)
       continue;
-    if ((works[i].text || works[i].loader) && !getenv("RETORT_DATA")) {
+    if ((works[i].text || works[i].loader || works[i].run) && !getenv("RETORT_DATA")) {
       printf("%-28s skipped: RETORT_DATA is not set\n", works[i].name);
       continue;
     }
@@ -114,7 +117,7 @@ int main(int count, char **arguments) {
       good = false;
       continue;
     }
-    const char *unit = works[i].text ? "MB/s" : works[i].loader ? "%" : works[i].compile ? "s" : "ms";
+    const char *unit = works[i].text ? "MB/s" : works[i].loader ? "%" : works[i].compile || works[i].run ? "s" : "ms";
     printf("%-28s %9.3f %-4s  %7.1f MiB  (median of %d)\n", works[i].name, m.median, unit, m.peak_mib, m.runs);
     fflush(stdout);
     json_array_append_new(results, json_pack("{s:s,s:s,s:f,s:i,s:f}", "name", works[i].name, "unit", unit, "value",

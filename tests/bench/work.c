@@ -66,6 +66,8 @@ static bool measure_loader_share(const work *w, const bench_options *options, me
 bool measure_work(const work *w, const bench_options *options, measurement *result) {
   if (w->text)
     return measure_text(options, result);
+  if (w->run != RUN_NONE)
+    return measure_run(w, options, result);
   if (w->loader)
     return measure_loader_share(w, options, result);
   return w->compile ? measure_compile(w, options, result) : measure_runs(w, options, result);

@@ -7,13 +7,14 @@
 
 typedef struct work {
   const char *name;
-  const char *stage, *model; /* one of them; the other NULL */
-  int rows, length;          /* of the batch */
-  bool ragged;               /* lengths as SST-2 has them, up to `length` */
-  bool cached;               /* what the teacher gives is not computed but read */
-  bool compile;              /* measure the way from source to running code instead, in seconds */
-  bool text;                 /* measure the reading of a set instead, in MB/s; needs RETORT_DATA */
-  bool loader;               /* the share of making batches in an epoch, in %; needs RETORT_DATA */
+  const char *stage, *model;                    /* one of them; the other NULL */
+  int rows, length;                             /* of the batch */
+  bool ragged;                                  /* lengths as SST-2 has them, up to `length` */
+  bool cached;                                  /* what the teacher gives is not computed but read */
+  bool compile;                                 /* measure the way from source to running code instead, in seconds */
+  bool text;                                    /* measure the reading of a set instead, in MB/s; needs RETORT_DATA */
+  bool loader;                                  /* the share of making batches in an epoch, in %; needs RETORT_DATA */
+  enum { RUN_NONE, RUN_EPOCH, RUN_RESUME } run; /* whole runs of the program instead (runs.c); need RETORT_DATA */
 } work;
 
 typedef struct bench_options {
@@ -24,7 +25,7 @@ typedef struct bench_options {
 } bench_options;
 
 typedef struct measurement {
-  double median; /* ms a run; of compile: s; of text: MB/s; of loader: % */
+  double median; /* ms a run; of compile: s; of runs: s; of text: MB/s; of loader: % */
   double peak_mib;
   int runs;
 } measurement;
@@ -32,6 +33,8 @@ typedef struct measurement {
 /* False after printing what is wrong. On random batches. */
 bool measure_work(const work *w, const bench_options *options, measurement *result);
 bool measure_text(const bench_options *options, measurement *result); /* text.c */
+/* An epoch's seconds, or those that going on after a kill takes more than a fresh start. */
+bool measure_run(const work *w, const bench_options *options, measurement *result); /* runs.c */
 /* What making a batch of SST-2 takes, a median over epochs. */
 bool measure_loader(const work *w, const bench_options *options, double *milliseconds); /* text.c */
 /* Prints the numbers of tokens of SST-2's training sentences, from RETORT_DATA, as a JSON list. */
