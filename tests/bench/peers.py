@@ -62,7 +62,7 @@ class Bench:
         threads = str(side.threads or self.options.threads)
         if side.kind == "retort":
             named = ["--stage" if side.stage else "--model", side.stage or side.model]
-            return [self.bench, "serve", *named, "--weights", self.folder, "--threads", threads, "--layout", side.layout, "--teacher", side.teacher,
+            return [self.bench, "serve", *named, "--weights", self.folder, "--threads", threads, "--layout", side.layout, "--teacher", side.teacher, "--precision", side.precision,
                     *(word for path in inputs for word in ("--inputs", path))]
         if side.kind == "pytorch":
             return [sys.executable, f"{HERE}/torch_peer.py", side.stage, self.folder, threads, *inputs]
@@ -110,13 +110,14 @@ class Bench:
 
     def group(self, group):
         """The rows of a group with their measurements."""
-        wanted = {side for row in group.rows for side in (row.peer, row.ours) if side}
+        there = [row for row in group.rows if "bf16" not in (row.ours.precision or "") or "avx512_bf16" in cpu_line("flags").split()]
+        wanted = {side for row in there for side in (row.peer, row.ours)}
         sides = {side: self.start(side) for side in sorted(wanted, key=repr)}
         steps = {side: [running.ask("step")["outputs"] for _ in range(STEPS if side.stage else 1)]
                  for side, running in sides.items() if not side.threads}
         differences = {}
-        for row in group.rows:
-            if row.peer and row.peer in steps and row.peer.kind != "retort":
+        for row in there:
+            if row.peer.kind != "retort":
                 differences[row] = outputs.difference(steps[row.peer], steps[row.ours])
                 if not differences[row] <= row.tolerance:
                     sys.exit(f"{row.work}, {row.variant}: outputs differ by {differences[row]:.2g} of the largest, more than {row.tolerance:g}")
@@ -125,26 +126,25 @@ class Bench:
         floors = {side: running.ask("floor") for side, running in sides.items() if side.kind == "retort"}
         for running in sides.values():
             running.close()
-        return [self.result(row, group, sides, floors, memory, differences.get(row)) for row in group.rows]
+        return [self.result(row, sides, floors, memory, differences.get(row)) for row in group.rows]
 
-    def result(self, row, group, sides, floors, memory, difference):
+    def result(self, row, sides, floors, memory, difference):
         result = {"work": row.work, "variant": row.variant, "peer": row.against, "target": row.target}
-        if not row.ours or not row.peer:
+        if row.ours not in sides:
             return {**result, "peer_ms": None, "ours_ms": None, "ratio": None, "peer_mib": None, "ours_mib": None,
-                    "floor_ms": None, "note": row.note}
+                    "floor_ms": None, "note": "not measured: this processor does not multiply bf16"}
         peer, ours = statistics.median(sides[row.peer].times), statistics.median(sides[row.ours].times)
         return {**result, "peer_ms": peer, "ours_ms": ours, "ratio": peer / ours, "peer_mib": memory[row.peer]["peak_mib"],
                 "ours_mib": memory[row.ours]["peak_mib"], "floor_ms": floors[row.ours]["floor_ms"],
                 "runs": len(sides[row.ours].times), "difference": difference, "training": bool(row.ours.stage),
                 "planned_mib": memory[row.ours]["planned_mib"],
                 "flops": floors[row.ours]["flops"], "bytes": floors[row.ours]["bytes"],
-                "flops_per_second": floors[row.ours]["flops_per_second"], "bytes_per_second": floors[row.ours]["bytes_per_second"],
-                "note": row.note}
+                "flops_per_second": floors[row.ours]["flops_per_second"], "bytes_per_second": floors[row.ours]["bytes_per_second"]}
 
 
-def cpu_name():
+def cpu_line(name):
     with open("/proc/cpuinfo") as file:
-        return next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), "unknown")
+        return next((line.split(":", 1)[1].strip() for line in file if line.startswith(name)), "unknown")
 
 
 def show(row):
@@ -174,7 +174,7 @@ def main():
             for row in bench.group(group):
                 show(row)
                 results.append(row)
-    all_ = {"cpu": cpu_name(), "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"), "threads": options.threads,
+    all_ = {"cpu": cpu_line("model name"), "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"), "threads": options.threads,
             "lengths": bench.lengths_from, "peers": versions, "openblas": library, "rows": results}
     if options.only in "profile":
         all_["profile"] = bench.profile()

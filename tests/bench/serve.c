@@ -1,7 +1,8 @@
 /* One work in a process of its own that measures when it is asked, so that peers and Retort can take turns.
  *
  *   bench serve (--stage NAME | --model NAME) --weights FOLDER --inputs FILE [--inputs FILE …] [--threads N]
- *               [--layout padded|packed] [--teacher computed|cached] [--file FILE] [--models FOLDER]
+ *               [--layout padded|packed] [--teacher computed|cached] [--precision P …] [--file FILE]
+ *               [--models FOLDER]
  *
  * A call is one pass over the batches of all --inputs. Commands are lines; each answer is a JSON object on a line:
  *   step     does a call                       {"outputs": [{NAME: [numbers]} a batch]}
@@ -10,6 +11,7 @@
  *                                              "planned_mib": the same, as known before the first step}
  *   floor    measures the machine's rates      {"floor_ms": of a batch, "flops", "bytes", "flops_per_second",
  *                                              "bytes_per_second"} */
+#include "compiler/commands/precision.h"
 #include "compiler/commands/profile.h"
 #include "tests/bench/bound.h"
 #include <jansson.h>
@@ -17,13 +19,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCHES_MAX = 64 };
+enum { BATCHES_MAX = 64, PRECISIONS_MAX = 8 };
 
 typedef struct server {
   work work;
   bench_options options;
   const char *weights, *inputs[BATCHES_MAX];
   int count; /* of batches */
+  const char *precisions[PRECISIONS_MAX];
+  int precision_count;
+  precision_choice choices[PRECISIONS_MAX];
   arena *arena;
   graph *graph;
   bound *batches;
@@ -171,6 +176,8 @@ static bool read_options(server *s, int count, char **arguments) {
       s->options.compile.switches.packed = strcmp(value, "packed") == 0;
     else if (strcmp(name, "--teacher") == 0)
       s->work.cached = strcmp(value, "cached") == 0;
+    else if (strcmp(name, "--precision") == 0 && s->precision_count < PRECISIONS_MAX)
+      s->precisions[s->precision_count++] = value;
     else if (strcmp(name, "--file") == 0)
       s->options.file = value;
     else if (strcmp(name, "--models") == 0)
@@ -179,7 +186,8 @@ static bool read_options(server *s, int count, char **arguments) {
       return false;
   }
   s->work.name = s->work.stage ? s->work.stage : s->work.model;
-  return count % 2 == 0 && s->work.name && s->weights && s->count && s->options.threads > 0;
+  return precision_read("serve", s->precision_count, s->precisions, s->choices, &s->options.compile.switches) &&
+         count % 2 == 0 && s->work.name && s->weights && s->count && s->options.threads > 0;
 }
 
 static json_t *answer(server *s, const char *command) {
