@@ -19,10 +19,11 @@ static int print_help(void) {
       "Runs a stage's step, or a model's function, on random data: whole, and kernel by kernel. For each kernel, in\n"
       "the order of the step: its time (a median) and share of all; its operations and the bytes that it must read\n"
       "and write, each once; its floor; time over floor; the line of the source that it begins with, and what it\n"
-      "computes. The floor is the longer of operations at the rate of large float32 contractions and bytes at the\n"
-      "rate of copying through as much memory as the step uses; both rates are measured in the same run, the first\n"
-      "with the faster of emitted code and OpenBLAS. A kernel\n"
-      "whose data is still in a cache can be faster than its floor.\n"
+      "computes. The floor is the longer of operations at the rate of large contractions, float32 or bf16 as the "
+      "kernel\n"
+      "has them, and bytes at the rate of copying through as much memory as the step uses; the rates are measured in\n"
+      "the same run, that of float32 with the faster of emitted code and OpenBLAS. A kernel whose data is still in a\n"
+      "cache can be faster than its floor.\n"
       "The line `memory` says what the process was planned to take at the most, before the first step, and what it\n"
       "took: weights, trained weights and the optimizer's state, batch and outputs, workspace with the scratch of\n"
       "every thread, and the program with its libraries and code.\n"
@@ -100,8 +101,10 @@ static void print_table(const bench_options *o, arena *a, const char *name, cons
            o->profile.rows == 1 ? "" : "s", o->profile.length, o->profile.threads, o->profile.threads == 1 ? "" : "s",
            p->step * 1e3, p->runs, floor * 1e3);
   print_memory(a, p, to);
-  text_add(to, "measured beside it: contractions %.1f Gflop/s; memory %.1f GB/s, through %.1f MiB\n\n",
-           p->operations * 1e-9, p->bandwidth * 1e-9, p->memory / (1024 * 1024));
+  text_add(to, "measured beside it: contractions %.1f Gflop/s", p->rates.operations * 1e-9);
+  if (p->rates.bf16 > 0)
+    text_add(to, ", in bf16 %.1f", p->rates.bf16 * 1e-9);
+  text_add(to, "; memory %.1f GB/s, through %.1f MiB\n\n", p->rates.bandwidth * 1e-9, p->memory / (1024 * 1024));
   text_add(to, "%10s %7s %10s %9s %10s %7s  %-22s %s\n", "ms", "share", "Mflop", "MiB", "floor ms", "x floor", "where",
            "what");
   for (int i = 0; i < p->row_count; i++)
@@ -127,11 +130,11 @@ static void print_json(const bench_options *o, arena *a, const char *name, const
   json_t *rows = json_array();
   for (int i = 0; i < p->row_count; i++)
     json_array_append_new(rows, row_to_json(&p->rows[i]));
-  json_t *all =
-      json_pack("{s:s, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:o, s:o}", "work", name, "rows", o->profile.rows,
-                "length", o->profile.length, "threads", o->profile.threads, "runs", p->runs, "step_ms", p->step * 1e3,
-                "kernels_ms", p->sum * 1e3, "placing_ms", p->placing * 1e3, "flops_per_second", p->operations,
-                "bytes_per_second", p->bandwidth, "memory", memory_to_json(p), "kernels", rows);
+  json_t *all = json_pack("{s:s, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o}", "work", name, "rows",
+                          o->profile.rows, "length", o->profile.length, "threads", o->profile.threads, "runs", p->runs,
+                          "step_ms", p->step * 1e3, "kernels_ms", p->sum * 1e3, "placing_ms", p->placing * 1e3,
+                          "flops_per_second", p->rates.operations, "bf16_flops_per_second", p->rates.bf16,
+                          "bytes_per_second", p->rates.bandwidth, "memory", memory_to_json(p), "kernels", rows);
   char *printed = all ? json_dumps(all, JSON_INDENT(1)) : NULL;
   if (!printed)
     memory_exhausted();

@@ -59,10 +59,13 @@ static double contraction_rate(arena *a, const compile_options *options, contrac
   return best;
 }
 
-/* By the faster code, whether or not the step uses it. */
-static double measure_contractions(arena *a, const compile_options *options, int threads) {
-  double library = contraction_rate(a, options, CONTRACTIONS_LIBRARY, threads);
-  double emitted = contraction_rate(a, options, CONTRACTIONS_EMITTED, threads);
+/* Of contractions in float32 by the faster code, whether or not the step uses it; or in bf16. */
+static double measure_contractions(arena *a, const compile_options *options, bool bf16, int threads) {
+  compile_options own = *options;
+  own.switches.bf16 = bf16;
+  own.switches.precision_count = 0;
+  double library = bf16 ? 0 : contraction_rate(a, &own, CONTRACTIONS_LIBRARY, threads);
+  double emitted = contraction_rate(a, &own, bf16 ? options->contractions : CONTRACTIONS_EMITTED, threads);
   return library > emitted ? library : emitted;
 }
 
@@ -118,18 +121,41 @@ static int time_steps(executable *e, const random_call *r, int runs, double *sec
   return status;
 }
 
-static void describe_rows(profile *p, arena *a, const step *s, const random_call *r, const retort_step *made) {
+/* What the machine can do beside a step: the rate in bf16 where its costs say that it is needed, else 0. */
+static machine_rates measure_rates(arena *a, const compile_options *options, const kernel_cost *costs, int count,
+                                   double memory, int threads) {
+  bool bf16 = false;
+  for (int i = 0; i < count; i++)
+    bf16 = bf16 || costs[i].bf16 > 0;
+  return (machine_rates){.operations = measure_contractions(a, options, false, threads),
+                         .bf16 = bf16 ? measure_contractions(a, options, true, threads) : 0,
+                         .bandwidth = measure_bandwidth(memory, threads)};
+}
+
+/* Seconds. */
+static double floor_of(const kernel_cost *cost, const machine_rates *r) {
+  double compute = (cost->operations - cost->bf16) / r->operations + (cost->bf16 > 0 ? cost->bf16 / r->bf16 : 0),
+         moving = cost->bytes / r->bandwidth;
+  return compute > moving ? compute : moving;
+}
+
+static kernel_cost *costs_of(arena *a, const step *s, const int64_t *dims, int threads) {
+  kernel_cost *costs = arena_array(a, kernel_cost, s->call_count + 1);
+  for (int i = 0; i < s->call_count; i++)
+    costs[i] = step_call_cost(a, s, i, dims, threads);
+  return costs;
+}
+
+static void describe_rows(profile *p, arena *a, const step *s, const kernel_cost *costs, const retort_step *made) {
   p->row_count = s->call_count;
   p->rows = arena_array(a, profile_row, s->call_count + 1);
   for (int i = 0; i < s->call_count; i++) {
-    kernel_cost cost = step_call_cost(a, s, i, r->dims, r->call.threads);
-    double compute = cost.operations / p->operations, memory = cost.bytes / p->bandwidth;
     p->rows[i] = (profile_row){.kernel = s->calls[i].kernel->name,
                                .what = arena_copy(a, made->calls[i].what, strlen(made->calls[i].what)),
                                .where = s->calls[i].where,
-                               .operations = cost.operations,
-                               .bytes = cost.bytes,
-                               .floor = compute > memory ? compute : memory};
+                               .operations = costs[i].operations,
+                               .bytes = costs[i].bytes,
+                               .floor = floor_of(&costs[i], &p->rates)};
   }
 }
 
@@ -139,12 +165,12 @@ static int measure(profile *p, arena *a, executable *e, const step *s, const ran
   double **kernels = arena_array(a, double *, s->call_count + 1);
   for (int i = 0; i <= s->call_count; i++)
     kernels[i] = arena_array(a, double, p->runs);
-  p->operations = measure_contractions(a, options, r->call.threads);
-  p->bandwidth = measure_bandwidth(p->memory, r->call.threads);
+  const kernel_cost *costs = costs_of(a, s, r->dims, r->call.threads);
+  p->rates = measure_rates(a, options, costs, s->call_count, p->memory, r->call.threads);
   int status = time_steps(e, r, p->runs, seconds, kernels);
   if (status)
     return status;
-  describe_rows(p, a, s, r, executable_step(e));
+  describe_rows(p, a, s, costs, executable_step(e));
   p->step = median(seconds, p->runs);
   p->sum = p->placing = median(kernels[0], p->runs);
   for (int i = 0; i < s->call_count; i++)
@@ -161,14 +187,12 @@ static const step *make_step(const graph *g, const executable *e) {
 profile_floor profile_graph_floor(const graph *g, const executable *e, const compile_options *options,
                                   const int64_t *dims, int threads, double memory) {
   const step *s = make_step(g, e);
-  profile_floor floor = {.rate = measure_contractions(g->arena, options, threads),
-                         .bandwidth = measure_bandwidth(memory, threads)};
+  const kernel_cost *costs = costs_of(g->arena, s, dims, threads);
+  profile_floor floor = {.rates = measure_rates(g->arena, options, costs, s->call_count, memory, threads)};
   for (int i = 0; i < s->call_count; i++) {
-    kernel_cost cost = step_call_cost(g->arena, s, i, dims, threads);
-    double compute = cost.operations / floor.rate, moving = cost.bytes / floor.bandwidth;
-    floor.operations += cost.operations;
-    floor.bytes += cost.bytes;
-    floor.seconds += compute > moving ? compute : moving;
+    floor.operations += costs[i].operations;
+    floor.bytes += costs[i].bytes;
+    floor.seconds += floor_of(&costs[i], &floor.rates);
   }
   return floor;
 }

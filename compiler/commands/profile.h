@@ -16,12 +16,17 @@ typedef struct profile_row { /* a call of a kernel */
   double floor; /* seconds */
 } profile_row;
 
+typedef struct machine_rates { /* of the machine, measured beside a step */
+  double operations;           /* a second, of large float32 contractions */
+  double bf16;                 /* the same of contractions in bf16; 0 where the step has none */
+  double bandwidth; /* bytes a second, read and written, of copying through as much memory as the step uses */
+} machine_rates;
+
 typedef struct profile {
-  double step;        /* seconds of the whole step, median */
-  double placing;     /* seconds of finding the buffers, median */
-  double sum;         /* of placing and all rows */
-  double operations;  /* a second, of large contractions */
-  double bandwidth;   /* bytes a second, read and written, of copying through as much memory as the step uses */
+  double step;    /* seconds of the whole step, median */
+  double placing; /* seconds of finding the buffers, median */
+  double sum;     /* of placing and all rows */
+  machine_rates rates;
   double memory;      /* bytes that the step uses */
   memory_use planned; /* before the first step */
   double peak;        /* bytes of the process after it, as measured; 0 where the system does not say */
@@ -31,7 +36,7 @@ typedef struct profile {
 
 typedef struct profile_floor { /* of a step: the sum of its kernels' floors */
   double seconds, operations, bytes;
-  double rate, bandwidth; /* as `operations` and `bandwidth` of a profile */
+  machine_rates rates;
 } profile_floor;
 
 typedef struct profile_options {

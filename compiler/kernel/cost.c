@@ -15,8 +15,8 @@ typedef struct counter {
   const int64_t *dims;
   int64_t *variables, *registers;
   use *uses;
-  double operations, times; /* times: how often the statement at hand runs */
-  const value **seen;       /* values of the statement at hand */
+  double operations, bf16, times; /* times: how often the statement at hand runs */
+  const value **seen;             /* values of the statement at hand */
   int seen_count;
 } counter;
 
@@ -163,6 +163,7 @@ static void walk_matmul(counter *c, const statement *s) {
   double m = (double)evaluate(c, s->matmul.m), n = (double)evaluate(c, s->matmul.n),
          k = (double)evaluate(c, s->matmul.k);
   c->operations += 2 * c->times * m * n * k;
+  c->bf16 += s->matmul.bf16 ? 2 * c->times * m * n * k : 0;
   load(c, s->matmul.a.buffer, m * k);
   load(c, s->matmul.b.buffer, k * n);
   if (s->matmul.beta != 0)
@@ -261,5 +262,5 @@ kernel_cost step_call_cost(arena *a, const step *s, int call, const int64_t *dim
   c.variables[VARIABLE_PARTS] = 1;
   for (int i = 0; i < k->phase_count; i++)
     walk_phase(&c, &k->phases[i]);
-  return (kernel_cost){.operations = c.operations, .bytes = touched_bytes(&c)};
+  return (kernel_cost){.operations = c.operations, .bytes = touched_bytes(&c), .bf16 = c.bf16};
 }

@@ -10,6 +10,7 @@
  * on data counts as true. */
 typedef struct kernel_cost {
   double operations, bytes;
+  double bf16; /* of the operations: those of contractions whose operands are rounded to bf16 */
 } kernel_cost;
 
 /* Of the step's call of that number, for run-time dimensions (by symbol index) and threads. */

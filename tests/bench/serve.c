@@ -118,11 +118,10 @@ static json_t *answer_floor(server *s) {
     sum.seconds += one.seconds / s->count;
     sum.operations += one.operations / s->count;
     sum.bytes += one.bytes / s->count;
-    sum.rate = one.rate > sum.rate ? one.rate : sum.rate;
-    sum.bandwidth = one.bandwidth > sum.bandwidth ? one.bandwidth : sum.bandwidth;
+    sum.rates = one.rates;
   }
   return json_pack("{s:f, s:f, s:f, s:f, s:f}", "floor_ms", sum.seconds * 1e3, "flops", sum.operations, "bytes",
-                   sum.bytes, "flops_per_second", sum.rate, "bytes_per_second", sum.bandwidth);
+                   sum.bytes, "flops_per_second", sum.rates.operations, "bytes_per_second", sum.rates.bandwidth);
 }
 
 /* ---- the way there ---- */
