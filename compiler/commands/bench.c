@@ -3,6 +3,7 @@
 #include "compiler/commands/command.h"
 #include "compiler/commands/precision.h"
 #include "compiler/commands/profile.h"
+#include "compiler/commands/tune.h"
 #include "compiler/commands/units.h"
 #include "compiler/commands/without.h"
 #include <jansson.h>
@@ -181,6 +182,7 @@ static int bench(bench_options *o, arena *a) {
   if (!g)
     return status;
   default_sizes(o, p, &chosen);
+  tune_options(a, &o->profile.compile, true);
   const char *error = NULL;
   bool unfit = false;
   profile *measured = profile_graph(g, &o->profile, &error, &unfit);

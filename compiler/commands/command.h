@@ -38,6 +38,7 @@ int command_build(int count, char **arguments);
 int command_cache(int count, char **arguments);
 int command_bench(int count, char **arguments);
 int command_bisect(int count, char **arguments);
+int command_tune(int count, char **arguments);
 
 /* ---- the command line ---- */
 

@@ -11,5 +11,6 @@ const command commands[] = {
     {"show", command_show, "prints what a file becomes on its way to code"},
     {"bench", command_bench, "times a step kernel by kernel"},
     {"bisect", command_bisect, "finds the pass or fusion that makes a result wrong"},
+    {"tune", command_tune, "measures what contractions cost on this machine"},
     {.name = NULL},
 };

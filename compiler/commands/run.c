@@ -2,6 +2,7 @@
 #include "compiler/commands/precision.h"
 #include "compiler/commands/run_layers.h"
 #include "compiler/commands/run_measured.h"
+#include "compiler/commands/tune.h"
 #include "compiler/commands/warnings.h"
 #include "compiler/commands/without.h"
 #include "runtime/run/interrupt.h"
@@ -278,9 +279,13 @@ static int run_with(const run_options *o, bool only_check, json_t **results) {
   r.colour = wants_color();
   r.diagnostics = diagnostics_create(r.arena);
   r.progress = progress_create(stderr, isatty(STDERR_FILENO), r.colour);
+  run_options own = *o;
+  r.options = &own;
   int status = load_program(&r, &f);
-  if (status == STATUS_DONE && !only_check)
+  if (status == STATUS_DONE && !only_check) {
+    tune_options(r.arena, &own.compile, true);
     status = run_checked(&r, &f);
+  }
   if (f.text)
     fprintf(stderr, "retort: %serror%s: %s\n", r.colour ? "\033[1;31m" : "", r.colour ? "\033[0m" : "", f.text);
   failure_free(&f);

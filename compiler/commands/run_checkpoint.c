@@ -67,6 +67,7 @@ const char *run_processor(const run_state *r) {
   if (!t)
     return "the interpreter";
   target_set_contractions(t, how->contractions);
+  target_set_costs(t, how->costs);
   const char *described = target_describe(t);
   target_destroy(t);
   return described;

@@ -36,6 +36,9 @@ show_stage show_kernels, show_memory, show_llvm, show_optimized, show_asm; /* sh
 /* The graph that the options mean (show_graph.c): of a file of graph text, itself; else of a program. With `passes`
  * (only on a program) after all passes. NULL and *status after a message. */
 struct graph *show_find_graph(const show_options *o, arena *a, bool passes, int *status);
+/* Appends each contraction's sizes and the code that computes it (show_contractions.c). */
+struct fusion;
+int show_contractions(const show_options *o, arena *a, const struct fusion *f, text *to);
 /* A message on stderr for the command that asks; returns `status`. */
 int show_failed(const show_options *o, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -17,7 +17,7 @@ static int print_fusion(const show_options *o, arena *a, fusion_detail detail, t
   if (detail != FUSION_GROUPS)
     schedule_groups(f);
   fusion_print(f, detail, to);
-  return status;
+  return detail == FUSION_SCHEDULE ? show_contractions(o, a, f, to) : status;
 }
 
 int show_fuse(const show_options *o, arena *a, text *to) {

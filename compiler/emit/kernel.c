@@ -79,8 +79,8 @@ static bool is_library_matmul(const target *t, const statement *s) {
   if (target_contractions(t) != CONTRACTIONS_AUTO)
     return target_contractions(t) == CONTRACTIONS_LIBRARY;
   int64_t lanes = target_vector_floats(t), n, k;
-  return !retort_prefers_tiles(lanes, is_constant(s->matmul.n, &n) ? n : INT64_MAX,
-                               is_constant(s->matmul.k, &k) ? k : INT64_MAX);
+  bool known = is_constant(s->matmul.n, &n) && is_constant(s->matmul.k, &k);
+  return known && !retort_chooses_tiles(target_costs(t), lanes, n, k);
 }
 
 static void emit_matmul(function *f, const statement *s) {

@@ -1,6 +1,7 @@
 /* The machine that code is made for. */
 #include "compiler/emit/target.h"
 #include "compiler/source/text.h"
+#include "runtime/core/retort.h"
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Transforms/PassBuilder.h>
@@ -13,6 +14,7 @@ struct target {
   bool runnable, bf16, reproducible;
   int level; /* as in `cpus`; 0: another architecture */
   contraction_code contractions;
+  const retort_cost *costs; /* of two codes, or NULL */
 };
 
 /* Names of LLVM's, and the level of the x86-64 psABI that each implements. LLVM has no way to ask whether a name is
@@ -149,7 +151,16 @@ bool target_reproducible(const target *t) {
 contraction_code target_contractions(const target *t) {
   if (t->reproducible)
     return CONTRACTIONS_EMITTED;
-  return t->contractions == CONTRACTIONS_AUTO && t->level < 4 ? CONTRACTIONS_LIBRARY : t->contractions;
+  bool is_measured = t->level >= 4 || t->costs;
+  return t->contractions == CONTRACTIONS_AUTO && !is_measured ? CONTRACTIONS_LIBRARY : t->contractions;
+}
+
+void target_set_costs(target *t, const retort_cost *costs) {
+  t->costs = costs;
+}
+
+const retort_cost *target_costs(const target *t) {
+  return t->contractions == CONTRACTIONS_AUTO && !t->reproducible ? t->costs : NULL;
 }
 
 int target_vector_floats(const target *t) {
@@ -161,8 +172,15 @@ bool target_multiplies_bf16(const target *t) {
 }
 
 const char *target_describe(const target *t) {
-  return arena_print(t->arena, "%s contractions %s%s", t->description, contractions_names[t->contractions],
-                     t->reproducible ? " reproducible" : "");
+  const retort_cost *c = target_costs(t);
+  text costs = {0};
+  for (int i = 0; c && i < 2; i++)
+    text_add(&costs, " %a %a %a %a %a %a", c[i].call, c[i].multiply, c[i].right, c[i].left, c[i].result, c[i].unit);
+  const char *described =
+      arena_print(t->arena, "%s contractions %s%s%s%s", t->description, contractions_names[t->contractions],
+                  t->reproducible ? " reproducible" : "", c ? " costs" : "", c ? costs.data : "");
+  text_free(&costs);
+  return described;
 }
 
 bool target_is_runnable(const target *t) {

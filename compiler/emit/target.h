@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 typedef struct target target;
+struct retort_cost;
 
 /* `cpu` is a name of LLVM's; NULL or "native": the host's. NULL and *error (in the arena) when it is unknown. Lives
  * until target_destroy. */
@@ -29,6 +30,10 @@ contraction_code target_contractions(const target *t);
  * sums in an order that what follows does not change. */
 void target_set_reproducible(target *t, bool reproducible);
 bool target_reproducible(const target *t);
+/* What contractions cost on the target by tiles and by the library, when that was measured: by it CONTRACTIONS_AUTO
+ * chooses. They must live as long as the target; NULL, as target_create leaves it: not known. */
+void target_set_costs(target *t, const struct retort_cost *costs);
+const struct retort_cost *target_costs(const target *t);
 /* How many floats a vector of the target has: 16, 8 or 4. */
 int target_vector_floats(const target *t);
 /* Whether it has AVX512-BF16. */

@@ -9,6 +9,7 @@
 #include "compiler/emit/tiles.h"
 #include "compiler/emit/math.h"
 #include "compiler/emit/tile_parts.h"
+#include "runtime/core/retort.h"
 #include <string.h>
 
 enum { VECTORS_MAX = 2, HEIGHTS_MAX = 4, HEIGHT_MAX = 12, LANES_MAX = 16, MASKED_LANES = 16 };
@@ -408,6 +409,22 @@ static LLVMValueRef emit_heights(emitter *e, const struct tile_table *table, int
   return tile_constant(e, LLVMConstArray2(e->type_pointer, functions, (unsigned)table->count), "tiles");
 }
 
+static LLVMValueRef emit_costs(emitter *e) {
+  const retort_cost *costs = target_costs(e->target);
+  if (!costs)
+    return LLVMConstNull(e->type_pointer);
+  LLVMTypeRef real = LLVMDoubleTypeInContext(e->context);
+  enum { MEMBERS = sizeof *costs / sizeof(double) };
+  LLVMValueRef numbers[2 * MEMBERS];
+  for (int i = 0; i < 2; i++) {
+    const retort_cost *c = &costs[i];
+    const double members[MEMBERS] = {c->call, c->multiply, c->right, c->left, c->result, c->unit};
+    for (int k = 0; k < MEMBERS; k++)
+      numbers[i * MEMBERS + k] = LLVMConstReal(real, members[k]);
+  }
+  return tile_constant(e, LLVMConstArray2(real, numbers, 2 * MEMBERS), "costs");
+}
+
 static LLVMValueRef make_tiles(emitter *e) {
   const struct tile_table *table = table_of(e->target);
   LLVMValueRef heights[HEIGHTS_MAX];
@@ -423,7 +440,8 @@ static LLVMValueRef make_tiles(emitter *e) {
                             tile_constant(e, LLVMConstArray2(e->type_i32, heights, count), "heights"),
                             emit_heights(e, table, VECTORS_MAX),
                             emit_heights(e, table, 1),
-                            emit_transpose(e, table->lanes)};
+                            emit_transpose(e, table->lanes),
+                            emit_costs(e)};
   LLVMValueRef content = LLVMConstStructInContext(e->context, members, sizeof members / sizeof *members, false);
   return tile_constant(e, content, "tiles");
 }

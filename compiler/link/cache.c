@@ -67,8 +67,7 @@ bool cache_read(const char *folder, const char *key, text *object) {
   return good;
 }
 
-/* Makes the folder and those above it. */
-static void make_folder(const char *folder) {
+void cache_make_folder(const char *folder) {
   char path[4096];
   if (strlen(folder) >= sizeof path)
     return;
@@ -85,7 +84,7 @@ void cache_write(const char *folder, const char *key, const text *object) {
   snprintf(suffix, sizeof suffix, ".%ld", (long)getpid());
   if (!path_of(path, sizeof path, folder, key, "") || !path_of(temporary, sizeof temporary, folder, key, suffix))
     return;
-  make_folder(folder);
+  cache_make_folder(folder);
   FILE *file = fopen(temporary, "wb");
   if (!file)
     return;

@@ -13,4 +13,7 @@ bool cache_read(const char *folder, const char *key, text *object);
 /* Keeps an object, making the folder if need be. What cannot be written is not kept: a cache is never an error. */
 void cache_write(const char *folder, const char *key, const text *object);
 
+/* Makes the folder and those above it, as far as that can be done. */
+void cache_make_folder(const char *folder);
+
 #endif

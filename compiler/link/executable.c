@@ -220,6 +220,7 @@ executable *executable_create(const graph *g, const compile_options *options, co
     return NULL;
   target_set_contractions(t, options->contractions);
   target_set_reproducible(t, options->reproducible);
+  target_set_costs(t, options->costs);
   executable *e = NULL;
   if (!target_is_runnable(t))
     *error = arena_print(g->arena, "this machine cannot run code for '%s'", options->cpu);

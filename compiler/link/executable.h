@@ -13,8 +13,9 @@ typedef struct compile_options {
   const char *cpu; /* an LLVM CPU name; NULL: the host's. Features follow the name */
   bool interpret;  /* no code: the interpreter, in float32-rounded float64 */
   contraction_code contractions;
-  bool reproducible; /* target_set_reproducible */
-  const char *cache; /* folder of the object cache; NULL: none */
+  bool reproducible;        /* target_set_reproducible */
+  const retort_cost *costs; /* of contractions by two codes, as tune.h has them; NULL: not known */
+  const char *cache;        /* folder of the object cache; NULL: none */
   pass_switches switches;
 } compile_options;
 

@@ -114,7 +114,8 @@ static bool has_panels(const node *matmul) {
   const node *b = matmul->operands[1];
   return !matmul->attributes.bf16 && b->shape.rank == 2 && b->dtype == DTYPE_F32 && is_constant_view_of_weight(b) &&
          !panels_kept(b) &&
-         retort_prefers_tiles(PANEL_COLUMNS / 2, constant_size(b->shape.dims[1]), constant_size(b->shape.dims[0]));
+         retort_chooses_tiles(NULL, PANEL_COLUMNS / 2, constant_size(b->shape.dims[1]),
+                              constant_size(b->shape.dims[0]));
 }
 
 /* The weight, or the view of it, in the graph of what is prepared. */

@@ -340,39 +340,14 @@ static void multiply_parallel(product *p, int threads) {
     retort_parallel(multiply_rows, p, divide_up(p->m, ROWS_UNIT), (int)parts);
 }
 
-/* ---- the choice ---- */
-
-/* Measured on one thread of an AMD EPYC with AVX-512, on a machine with other work, the best of 12 runs, in GFLOP/s:
- * OpenBLAS 0.3.21 with its kernels for AVX2 / with those for AVX-512 / tiles (t: right operand transposed, a t: left).
- * The last two columns are of one process; from one to the next they differ by up to 5 %, the smallest shapes by more.
- *
- *   m x n x k        AVX2  AVX-512  tiles      m x n x k         AVX2  AVX-512  tiles
- *   4096x256x1024     122      228    238      64x64x64           115      263    230
- *   4096x128x512      126      246    242      64x64x64 t         105      175    210
- *   128x312x312       122      224    236      128x26x128          97      152    162
- *   128x1200x312      124      240    240      128x26x128 a t      94      186    153
- *   32x312x312        111      164    241      128x128x26 t       107      189    224
- *   32x312x312 t      100      140    201      312x312x4096 a t   121      241    238
- *   8x312x312          78      209    230      9x26x26             45       93     69
- *   64x16x64           96      178     93      64x8x64             79      151     46
- *   9x20x9             27       52     25      32x64x8 t           69       88     55
- *
- * What has at most a vector of columns wastes half of a tile, and what has not a vector of depth is not transposed by
- * vectors: most of that is faster by the library, whichever its kernels. Of the rest, as far as measured, tiles win
- * against its kernels for AVX2. Its kernels for AVX-512 are about as fast on large products, slower on skinny ones and
- * faster on some small ones (64x64x64, 9x26x26); which kernels the library runs is not known here, so the rule does not
- * depend on it.
- * Code for AVX2 on the same processor: tiles had 0.90 to 1.07 of the library's rate on all shapes above of more than 9
- * rows and 16 columns, but 0.6 for 8 columns, and 1.2 to 1.4 with few rows. There the library stays (target.c). */
-int retort_prefers_tiles(int64_t lanes, int64_t n, int64_t k) {
-  return n > lanes && k >= lanes;
-}
+/* ---- */
 
 void retort_contract(const retort_tiles *tiles, void *packing, int transpose_a, int form_b, int64_t m, int64_t n,
                      int64_t k, float alpha, const float *a, int64_t a_stride, const float *b, int64_t b_stride,
                      float beta, float *c, int64_t c_stride, int threads) {
   int served = alpha == 1 && (beta == 0 || beta == 1) && k > 0;
-  if (form_b != RETORT_PANELS && (!served || (!tiles->always && !retort_prefers_tiles(tiles->lanes, n, k)))) {
+  int chosen = served && (tiles->always || retort_chooses_tiles(tiles->costs, tiles->lanes, n, k));
+  if (form_b != RETORT_PANELS && !chosen) {
     retort_sgemm(transpose_a, form_b == RETORT_TRANSPOSED, m, n, k, alpha, a, a_stride, b, b_stride, beta, c, c_stride,
                  threads);
     return;

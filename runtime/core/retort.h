@@ -184,6 +184,18 @@ typedef void retort_tile(const float *a, int64_t a_stride, const float *b, int64
  * there are at least as many columns, and 1 row. */
 typedef void retort_transpose(const float *from, int64_t from_stride, int64_t rows, int64_t columns, float *to,
                               int64_t to_stride);
+/* What a contraction takes by one code on one thread, in nanoseconds, as fitted to what a machine was measured to do: a
+ * call, each multiplication (rows rounded up to 4, columns to `unit`), each number of the operands and of the result.
+ */
+typedef struct retort_cost {
+  double call, multiply, right, left, result, unit;
+} retort_cost;
+double retort_cost_of(const retort_cost *cost, int64_t m, int64_t n, int64_t k);
+/* Whether tiles with vectors of so many floats are to be taken rather than the library: by costs[0], theirs, and
+ * costs[1], the library's, or by a rule where costs is NULL. It does not depend on the number of rows, so that a row's
+ * bits do not. */
+int retort_chooses_tiles(const retort_cost *costs, int64_t lanes, int64_t n, int64_t k);
+
 typedef struct retort_tiles {
   int32_t lanes, columns; /* floats of a vector, of two */
   int32_t count;          /* of heights */
@@ -193,6 +205,7 @@ typedef struct retort_tiles {
   retort_tile *const *tiles;
   retort_tile *const *narrow; /* of columns for one vector */
   retort_transpose *transpose;
+  const retort_cost *costs; /* of tiles and of the library, or NULL */
 } retort_tiles;
 
 enum { RETORT_PACKING_BYTES = 1 << 19 }; /* one thread's share of `packing` */
@@ -205,8 +218,6 @@ enum { RETORT_PACKING_BYTES = 1 << 19 }; /* one thread's share of `packing` */
 typedef enum retort_form { RETORT_ROWS, RETORT_TRANSPOSED, RETORT_PANELS } retort_form;
 enum { RETORT_PANEL_COLUMNS = 32 };
 
-/* Whether tiles with vectors of so many floats are faster than the library (contract.c has the numbers). */
-int retort_prefers_tiles(int64_t lanes, int64_t n, int64_t k);
 /* The same as retort_sgemm, by tiles where the sizes are such that they are faster, always if they say so or if b is in
  * panels; then alpha is 1, beta 0 or 1, and k 1 or more. `packing` is RETORT_PACKING_BYTES for each of the threads,
  * aligned to 64. */
