@@ -117,8 +117,9 @@ static void the_cheaper_code_is_chosen(void **state) {
 static void code_by_any_costs(void **state) {
   (void)state;
   arena *a = arena_create();
-  static const char source[] = "graph g {\n  dim B\n  %0 = input data f32[B, 40] \"x\"\n  %1 = input data f32[40, 40] \"w\"\n"
-                               "  %2 = matmul f32[B, 40] %0 %1\n  output \"y\" %2\n}\n";
+  static const char source[] =
+      "graph g {\n  dim B\n  %0 = input data f32[B, 40] \"x\"\n  %1 = input data f32[40, 40] \"w\"\n"
+      "  %2 = matmul f32[B, 40] %0 %1\n  output \"y\" %2\n}\n";
   static float x[7 * 40], w[40 * 40], y[7 * 40];
   for (int i = 0; i < 40 * 40; i++)
     w[i] = (float)(i % 11) - 5, x[i % 280] = (float)(i % 13) - 6;
@@ -135,8 +136,12 @@ static void code_by_any_costs(void **state) {
     void *workspace = aligned_alloc(64, (size + 127) / 64 * 64);
     const void *inputs[] = {x, w};
     void *outputs[] = {y};
-    retort_call call = {
-        .inputs = inputs, .outputs = outputs, .dims = dims, .workspace = workspace, .workspace_size = size, .threads = 1};
+    retort_call call = {.inputs = inputs,
+                        .outputs = outputs,
+                        .dims = dims,
+                        .workspace = workspace,
+                        .workspace_size = size,
+                        .threads = 1};
     assert_int_equal(executable_call(e, &call), RETORT_OK);
     for (int i = 0; i < 7; i++)
       for (int j = 0; j < 40; j++) {
