@@ -68,6 +68,7 @@ const char *run_processor(const run_state *r) {
     return "the interpreter";
   target_set_contractions(t, how->contractions);
   target_set_costs(t, how->costs);
+  target_set_reproducible(t, how->reproducible);
   const char *described = target_describe(t);
   target_destroy(t);
   return described;

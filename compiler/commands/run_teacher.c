@@ -66,8 +66,8 @@ static void add_forms(teacher_outputs *outputs, text *to) {
 static kept_key make_key(const run_state *r, const dataset *data, const stage_teacher *t) {
   const compile_options *how = &r->options->compile;
   text all = {0};
-  text_add(&all, "retort %s, %s, threads %d, merges %d\n", RETORT_VERSION, run_processor(r), r->options->threads,
-           how->switches.merge_limit);
+  text_add(&all, "retort %s, %s, threads %d, merges %d\n", RETORT_VERSION, run_processor(r),
+           how->reproducible ? 0 : r->options->threads, how->switches.merge_limit);
   text_add(&all, "data %016llx padding %d\n", (unsigned long long)run_hash_data(data), data->padding);
   add_weights(r, t->cut.teacher, &all);
   add_forms(t->outputs, &all);
@@ -204,7 +204,8 @@ static teacher_result fill(run_state *r, const program_stage *s, stage_teacher *
   teacher_result result = TEACHER_NOT_KEPT;
   int dropped = kept_drop_older(folder, name, about);
   if (dropped > 0)
-    progress_say(r->progress, "%s  teacher outputs: weights, data or program have changed; those of before are dropped",
+    progress_say(r->progress,
+                 "%s  teacher outputs: weights, data, program or options have changed; those of before are dropped",
                  s->name);
   if (!kept_make_room(folder, name, bytes, r->options->cache_limit))
     fail(f, "no room can be made in %s", folder);

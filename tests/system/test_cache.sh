@@ -45,6 +45,12 @@ test_same_bytes_from_the_cache() {
     same_student made
     rm -rf made
   done
+  # a row's bits do not depend on the threads: what one thread has made serves two
+  run_task --reproducible
+  rm -rf run
+  expect 0 "$RETORT" run task.rt --threads 2 --reproducible --out run
+  expect_text err "imitate  teacher outputs: 4320 rows" "from cache"
+  rm -rf made
   sed -i 's/batch 64 /batch 64  accumulate 3 /' task.rt
   run_task --teacher-cache off
   mv run without
@@ -63,7 +69,7 @@ test_outputs_of_something_else() {
   [ "$(ls kept-between/teachers | wc -l)" = 4 ] || fail_test "two seeds: $(ls kept-between/teachers)"
   echo "good bad film	1" >>train.tsv
   run_task
-  expect_text err "4321 rows" "weights, data or program have changed; those of before are dropped"
+  expect_text err "4321 rows" "weights, data, program or options have changed; those of before are dropped"
   grep -q "from cache" err && fail_test "of other rows: $(cat err)"
   [ "$(ls kept-between/teachers | wc -l)" = 4 ] || fail_test "not dropped: $(ls kept-between/teachers)"
   run_task --set teacher.ff=64
