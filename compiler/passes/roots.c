@@ -105,9 +105,10 @@ static int operands_in_memory(const node *n) {
   case CLASS_CONTRACTION:
     return 2;
   case CLASS_SCATTER: /* the index; updates are computed where they are added, each by one part */
-  case CLASS_GATHER:
   case CLASS_RANDOM:
     return 1;
+  case CLASS_GATHER: /* of a table of random numbers, those that are read are made where they are */
+    return behind_movement(n->operands[0])->op != OP_random;
   case CLASS_LEAF:
   case CLASS_POINTWISE:
   case CLASS_REDUCTION:
