@@ -1,6 +1,7 @@
 /* `retort bench`: where the time of a step goes. */
 #include "compiler/commands/choose.h"
 #include "compiler/commands/command.h"
+#include "compiler/commands/memory_option.h"
 #include "compiler/commands/precision.h"
 #include "compiler/commands/profile.h"
 #include "compiler/commands/tune.h"
@@ -38,6 +39,9 @@ static int print_help(void) {
       "  --layout LAYOUT       of rows with lengths: padded (default), or packed, their tokens end to end\n"
       "  --threads N           threads (default: one a processor)\n"
       "  --runs N              medians of so many runs (default 21)\n"
+      "  --memory SIZE         of the step (weights, state, batch, workspace) at the most: values are computed once "
+      "more\n"
+      "                        in place of being kept until it fits (512MiB, 1.5GiB)\n"
       "  --json                everything as JSON\n"
       "  --set NAME=VALUE      replaces what the file says; may be repeated\n"
       "  --cpu NAME            code for that processor (an LLVM name; default: this one)\n"
@@ -63,6 +67,7 @@ typedef struct bench_options {
   precision_choice *choices;
   profile_options profile; /* rows and length are 0 where the command line does not say them */
   program_options program;
+  rematerialization recomputed;
 } bench_options;
 
 /* ---- the table ---- */
@@ -84,7 +89,7 @@ static void print_row(const profile *p, const profile_row *r, text *to) {
 }
 
 /* What was planned, part by part, beside what the process took. */
-static void print_memory(arena *a, const profile *p, text *to) {
+static void print_memory(const bench_options *o, arena *a, const profile *p, text *to) {
   const memory_use *m = &p->planned;
   text_add(to, "memory: weights %s, state %s, batch %s, workspace %s, program %s: %s planned",
            bytes_text(a, m->weights), bytes_text(a, m->states), bytes_text(a, m->batch), bytes_text(a, m->workspace),
@@ -92,6 +97,7 @@ static void print_memory(arena *a, const profile *p, text *to) {
   if (p->peak > 0)
     text_add(to, ", %s measured", bytes_text(a, p->peak));
   text_add(to, "\n");
+  memory_describe(a, &o->recomputed, to);
 }
 
 static void print_table(const bench_options *o, arena *a, const char *name, const profile *p, text *to) {
@@ -101,7 +107,7 @@ static void print_table(const bench_options *o, arena *a, const char *name, cons
   text_add(to, "%s: %d row%s of %d, %d thread%s: %.4f ms a step (median of %d), floor %.4f ms\n", name, o->profile.rows,
            o->profile.rows == 1 ? "" : "s", o->profile.length, o->profile.threads, o->profile.threads == 1 ? "" : "s",
            p->step * 1e3, p->runs, floor * 1e3);
-  print_memory(a, p, to);
+  print_memory(o, a, p, to);
   text_add(to, "measured beside it: contractions %.1f Gflop/s", p->rates.operations * 1e-9);
   if (p->rates.bf16 > 0)
     text_add(to, ", in bf16 %.1f", p->rates.bf16 * 1e-9);
@@ -146,21 +152,18 @@ static void print_json(const bench_options *o, arena *a, const char *name, const
 
 /* ---- */
 
-static void default_sizes(bench_options *o, const program *p, const work_choice *chosen) {
-  int length = 0;
-  for (int i = 0; i < program_data_count(p); i++)
-    if (program_data_at(p, i)->length > length)
-      length = program_data_at(p, i)->length;
-  int rows = 1;
-  if (chosen->stage >= 0) {
-    const program_stage *s = program_stage_at(p, chosen->stage);
-    rows = s->batch;
-    length = program_data_at(p, s->data)->length;
-  }
+static void complete_sizes(bench_options *o, const program *p, const work_choice *chosen) {
+  int rows, length;
+  work_sizes(p, chosen, &rows, &length);
   if (!o->profile.rows)
     o->profile.rows = rows;
   if (!o->profile.length)
-    o->profile.length = length > 0 ? length : 128;
+    o->profile.length = length;
+  memory_budget *budget = &o->profile.compile.switches.budget;
+  budget->rows = o->profile.rows;
+  budget->length = o->profile.length;
+  budget->threads = o->profile.threads;
+  budget->result = &o->recomputed;
 }
 
 static int bench(bench_options *o, arena *a) {
@@ -181,14 +184,14 @@ static int bench(bench_options *o, arena *a) {
     return STATUS_USAGE_WRONG;
   if (!g)
     return status;
-  default_sizes(o, p, &chosen);
+  complete_sizes(o, p, &chosen);
   tune_options(a, &o->profile.compile, true);
   const char *error = NULL;
   bool unfit = false;
   profile *measured = profile_graph(g, &o->profile, &error, &unfit);
   if (!measured) {
     fprintf(stderr, "retort bench: %s\n", error);
-    return unfit || o->profile.compile.cpu ? STATUS_USAGE_WRONG : STATUS_INTERNAL;
+    return unfit || !o->recomputed.fits || o->profile.compile.cpu ? STATUS_USAGE_WRONG : STATUS_INTERNAL;
   }
   text t = {0};
   (o->json ? print_json : print_table)(o, a, chosen.name, measured, &t);
@@ -202,7 +205,7 @@ int command_bench(int count, char **arguments) {
     return print_help();
   bench_options o = {.profile = {.threads = default_threads(), .runs = 21}};
   const char *threads = NULL, *rows = NULL, *length = NULL, *runs = NULL, *mean = NULL, *layout = NULL,
-             *contractions = NULL;
+             *contractions = NULL, *memory = NULL;
   const char **overrides = calloc((size_t)count, sizeof *overrides);
   o.without = calloc((size_t)count, sizeof *o.without);
   o.precisions = calloc((size_t)count, sizeof *o.precisions);
@@ -218,6 +221,7 @@ int command_bench(int count, char **arguments) {
       {.name = "--layout", .value = &layout},
       {.name = "--threads", .value = &threads},
       {.name = "--runs", .value = &runs},
+      {.name = "--memory", .value = &memory},
       {.name = "--json", .flag = &o.json},
       {.name = "--set", .list = overrides, .list_count = &o.program.override_count},
       {.name = "--cpu", .value = &o.profile.compile.cpu},
@@ -237,6 +241,7 @@ int command_bench(int count, char **arguments) {
       layout_read("bench", layout, &o.profile.compile.switches.packed) &&
       option_number("bench", "--threads", threads, 1, 1024, &o.profile.threads) &&
       option_number("bench", "--runs", runs, 1, 100000, &o.profile.runs) &&
+      memory_read("bench", memory, &o.profile.compile.switches.budget.bytes) &&
       option_contractions("bench", contractions, &o.profile.compile.contractions) &&
       option_reproducible("bench", o.profile.compile.reproducible, o.profile.compile.contractions)) {
     arena *a = arena_create();

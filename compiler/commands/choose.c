@@ -54,6 +54,20 @@ bool choose_work(const char *asker, const program *p, const char *of, work_choic
   return false;
 }
 
+void work_sizes(const program *p, const work_choice *choice, int *rows, int *length) {
+  *rows = 1;
+  *length = 0;
+  for (int i = 0; i < program_data_count(p); i++)
+    if (program_data_at(p, i)->length > *length)
+      *length = program_data_at(p, i)->length;
+  if (choice->stage >= 0) {
+    const program_stage *s = program_stage_at(p, choice->stage);
+    *rows = s->batch;
+    *length = program_data_at(p, s->data)->length;
+  }
+  *length = *length > 0 ? *length : 128;
+}
+
 graph *work_graph(program *p, const work_choice *choice, graph_extent extent, diagnostics *d) {
   return choice->stage >= 0 ? program_stage_graph(p, choice->stage, extent, d)
                             : program_function_graph(p, choice->model, choice->function, false, d);

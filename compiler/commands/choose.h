@@ -14,6 +14,10 @@ typedef struct work_choice {
  * message of the command that asks. */
 bool choose_work(const char *asker, const program *p, const char *of, work_choice *choice, int *status);
 
+/* Its largest batch: a stage's rows, and the longest sample; of a model 1 row; 128 where nothing says how
+ * long. */
+void work_sizes(const program *p, const work_choice *choice, int *rows, int *length);
+
 /* Its graph; a model's function is for inference. NULL after an error. */
 graph *work_graph(program *p, const work_choice *choice, graph_extent extent, diagnostics *d);
 

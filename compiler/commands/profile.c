@@ -37,6 +37,7 @@ enum { MATRIX_SIZE = 768, MEASURE_RUNS = 5 };
 static double contraction_rate(arena *a, const compile_options *options, contraction_code by, int threads) {
   compile_options own = *options;
   own.contractions = by;
+  own.switches = (pass_switches){0};
   const char *error = NULL;
   const char *source = arena_print(a,
                                    "graph rate {\n  %%0 = input data f32[%d, %d] \"x\"\n"

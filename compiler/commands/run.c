@@ -1,4 +1,5 @@
 /* `retort run`: checks everything that can be checked, then runs stage after stage. */
+#include "compiler/commands/memory_option.h"
 #include "compiler/commands/precision.h"
 #include "compiler/commands/run_layers.h"
 #include "compiler/commands/run_measured.h"
@@ -42,7 +43,7 @@ static const char help[] =
     "  --cpu NAME         code for that processor (an LLVM name; default: this one)\n"
     "  --contractions CODE\n"
     "                     matrix products by emitted code, by OpenBLAS (blas), or auto (default): by sizes and\n"
-    "                     processor, whichever was measured to be faster\n"
+    "                     processor, whichever was measured to be faster\n" MEMORY_HELP
     "  --reproducible     a row's results do not depend, bit for bit, on the batch it comes in, on padding or on the\n"
     "                     number of threads; somewhat slower\n"
     "  --interpret        runs the reference interpreter in place of compiled code: slow\n" PRECISION_HELP WITHOUT_HELP

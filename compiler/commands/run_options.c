@@ -1,4 +1,5 @@
 /* The command line of what runs experiments: `retort run`, `retort experiment`. */
+#include "compiler/commands/memory_option.h"
 #include "compiler/commands/precision.h"
 #include "compiler/commands/run_state.h"
 #include "compiler/commands/warnings.h"
@@ -82,7 +83,7 @@ static bool parse_teacher_cache(run_options *o, const char *word, const char *li
 bool run_options_read(int count, char **arguments, const option *further, run_options *o) {
   enum { OPTIONS_MAX = 32 };
   const char *seed = NULL, *threads = NULL, *steps = NULL, *minutes = NULL, *layout = NULL, *contractions = NULL;
-  const char *teacher_cache = NULL, *cache_limit = NULL;
+  const char *teacher_cache = NULL, *cache_limit = NULL, *memory = NULL;
   *o = (run_options){0};
   o->overrides = memory_allocate((size_t)count, sizeof *o->overrides);
   o->loads = memory_allocate((size_t)count, sizeof *o->loads);
@@ -106,6 +107,7 @@ bool run_options_read(int count, char **arguments, const option *further, run_op
       {.name = "--cpu", .value = &o->compile.cpu},
       {.name = "--contractions", .value = &contractions},
       {.name = "--precision", .list = o->precisions, .list_count = &o->precision_count},
+      {.name = "--memory", .value = &memory},
       {.name = "--without", .list = without, .list_count = &without_count},
       {.name = "--models", .value = &o->models},
       {.name = "--no-warn", .list = o->checks_off, .list_count = &o->checks.off_count},
@@ -122,6 +124,7 @@ bool run_options_read(int count, char **arguments, const option *further, run_op
     options[used++] = *further;
   failure f = {0};
   bool good = options_read(count, arguments, options, &o->file) &&
+              memory_read(arguments[0], memory, &o->compile.switches.budget.bytes) &&
               layout_read(arguments[0], layout, &o->compile.switches.packed) &&
               option_contractions(arguments[0], contractions, &o->compile.contractions) &&
               option_reproducible(arguments[0], o->compile.reproducible, o->compile.contractions);

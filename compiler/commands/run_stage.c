@@ -1,4 +1,5 @@
 /* Compiles the stages and evaluations of an experiment and hands them to the runtime. */
+#include "compiler/commands/memory_option.h"
 #include "compiler/commands/run_measured.h"
 #include "runtime/run/evaluation.h"
 #include "runtime/run/metrics.h"
@@ -22,11 +23,9 @@ static size_t executable_workspace(void *context, const int64_t *dims, int threa
   return executable_workspace_size(context, dims, threads);
 }
 
-executable *run_compile_by(const run_state *r, const graph *g, contraction_code contractions, callable *function,
-                           failure *f) {
+static executable *compile_as(const run_state *r, const graph *g, compile_options options, callable *function,
+                              failure *f) {
   const char *error = NULL;
-  compile_options options = r->options->compile;
-  options.contractions = contractions;
   options.cache = cache_folder(r->arena);
   executable *e = executable_create(g, &options, &error);
   if (!e) {
@@ -39,6 +38,14 @@ executable *run_compile_by(const run_state *r, const graph *g, contraction_code 
                          .workspace_size = executable_workspace,
                          .context = e};
   return e;
+}
+
+executable *run_compile_by(const run_state *r, const graph *g, contraction_code contractions, callable *function,
+                           failure *f) {
+  compile_options options = r->options->compile;
+  options.contractions = contractions;
+  options.switches.budget = (memory_budget){0};
+  return compile_as(r, g, options, function, f);
 }
 
 executable *run_compile(const run_state *r, const graph *g, callable *function, failure *f) {
@@ -236,6 +243,29 @@ static bool begin_parts(stage_context *c, const accumulation *parts, executable 
   return !f->text;
 }
 
+/* The step, within the memory that the options allow; says what that costs. NULL and *status when there is none. */
+static executable *compile_step(const run_state *r, int index, const graph *g, callable *step, int *status,
+                                failure *f) {
+  const program_stage *s = program_stage_at(r->program, index);
+  rematerialization done = {.fits = true};
+  compile_options options = r->options->compile;
+  memory_budget *budget = &options.switches.budget;
+  budget->rows = (s->batch + s->accumulate - 1) / s->accumulate;
+  budget->length = program_data_at(r->program, s->data)->length;
+  budget->threads = r->options->threads;
+  budget->result = &done;
+  executable *e = compile_as(r, g, options, step, f);
+  *status = done.fits ? STATUS_INTERNAL : STATUS_USAGE_WRONG;
+  if (e && !r->options->quiet) {
+    text said = {0};
+    memory_describe(r->arena, &done, &said);
+    if (said.length)
+      printf("stage %s: %s", s->name, said.data);
+    text_free(&said);
+  }
+  return e;
+}
+
 int run_one_stage(run_state *r, int index, failure *f) {
   const program_stage *s = program_stage_at(r->program, index);
   int students = s->student_count, teachers = s->teacher_count;
@@ -243,9 +273,10 @@ int run_one_stage(run_state *r, int index, failure *f) {
   callable step;
   const accumulation *parts = program_stage_parts(r->program, index);
   const graph *own = run_cut_teacher(r, index, parts ? parts->part : r->stages[index], &c.teacher);
-  executable *e = run_compile(r, own, &step, f), *more[2] = {0};
+  int status;
+  executable *e = compile_step(r, index, own, &step, &status, f), *more[2] = {0};
   if (!e)
-    return STATUS_INTERNAL;
+    return status;
   c.changed_count = s->teachers_change ? c.set_count : students + 2;
   c.sets = memory_allocate((size_t)c.set_count + 1, sizeof *c.sets); /* and the sums */
   for (int i = 0; i < students; i++)
@@ -256,7 +287,7 @@ int run_one_stage(run_state *r, int index, failure *f) {
     c.sets[students + 2 + i] = r->models[s->teachers[i]];
   c.validation = validation_begin(r, s, f);
   bool good = !f->text && (!parts || begin_parts(&c, parts, more, f));
-  int status = good ? run_begin_teacher(r, index, &c.teacher, f) : STATUS_INTERNAL;
+  status = good ? run_begin_teacher(r, index, &c.teacher, f) : STATUS_INTERNAL;
   if (status == STATUS_DONE)
     status = run_compiled(&c, &step, f);
   else if (status == STATUS_INTERRUPTED && !(r->resumed && index == r->resumed_stage))

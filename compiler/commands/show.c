@@ -1,5 +1,6 @@
 /* `retort show`: prints what is on each arrow between source and code. */
 #include "compiler/commands/show.h"
+#include "compiler/commands/memory_option.h"
 #include "compiler/commands/precision.h"
 #include "compiler/commands/without.h"
 #include "compiler/passes/pass.h"
@@ -64,7 +65,7 @@ int show_failed(const show_options *o, int status, const char *format, ...) {
 
 static void print_rows(const struct stage_row *rows) {
   for (; rows->name; rows++)
-    printf("  %-10s  %s\n", rows->name, rows->purpose);
+    printf("  %-13s  %s\n", rows->name, rows->purpose);
 }
 
 static int print_help(void) {
@@ -76,7 +77,7 @@ static int print_help(void) {
          "STAGES, in their order\n");
   print_rows(before_passes);
   for (const pass *p = passes; p->name; p++)
-    printf("  %-10s  %s\n", p->name, p->purpose);
+    printf("  %-13s  %s\n", p->name, p->purpose);
   print_rows(behind_passes);
   printf(
       "\n"
@@ -94,6 +95,7 @@ static int print_help(void) {
       "  --contractions CODE   llvm, asm: auto, emitted or blas, as of retort run\n"
       "  --precision P         bf16, float32, NAME=P, as of retort run; may be repeated\n"
       "  --reproducible        llvm, asm: as of retort run\n"
+      "  --memory SIZE         of the step at the most, as of retort run, on one thread\n"
       "  --without PASS        leaves out a pass (retort show --help lists them) or fusion (fuse); may be repeated\n"
       "  --models DIR          the standard library's folder\n"
       "\n"
@@ -149,7 +151,7 @@ int command_show(int count, char **arguments) {
   o.choices = calloc((size_t)count, sizeof *o.choices);
   if (!o.overrides || !o.without || !o.precisions || !o.choices)
     memory_exhausted();
-  const char *contractions = NULL;
+  const char *contractions = NULL, *memory = NULL;
   const option options[] = {
       {.name = "--stage", .value = &o.stage},
       {.name = "--of", .value = &o.of},
@@ -161,14 +163,15 @@ int command_show(int count, char **arguments) {
       {.name = "--layout", .value = &layout},
       {.name = "--contractions", .value = &contractions},
       {.name = "--reproducible", .flag = &o.reproducible},
+      {.name = "--memory", .value = &memory},
       {.name = "--spans", .flag = &o.spans},
       {.name = NULL},
   };
   int status = STATUS_USAGE_WRONG;
   if (options_read(count, arguments, options, &o.file) && layout_read("show", layout, &o.switches.packed) &&
+      memory_read("show", memory, &o.switches.budget.bytes) &&
       option_contractions("show", contractions, &o.contractions) &&
       option_reproducible("show", o.reproducible, o.contractions) &&
-
       precision_read("show", o.precision_count, o.precisions, o.choices, &o.switches)) {
     arena *a = arena_create();
     status = show(&o, a);

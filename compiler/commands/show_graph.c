@@ -34,13 +34,16 @@ static int unreadable(const diagnostics *d) {
   return STATUS_INPUT_WRONG;
 }
 
-static graph *program_graph(const show_options *o, arena *a, graph_extent extent, int *status) {
+/* With *budget, its sizes are set to those of the work. */
+static graph *program_graph(const show_options *o, arena *a, graph_extent extent, memory_budget *budget, int *status) {
   diagnostics *d = diagnostics_create(a);
   program *p = load(o, a, d);
   graph *g = NULL;
   work_choice chosen;
   if (p && !diagnostics_error_count(d) && choose_work(o->asker, p, o->of, &chosen, status))
     g = work_graph(p, &chosen, extent, d);
+  if (g && budget)
+    work_sizes(p, &chosen, &budget->rows, &budget->length);
   int reported = p ? report_errors(d) : unreadable(d);
   if (reported != STATUS_DONE)
     *status = reported;
@@ -51,11 +54,35 @@ static graph *program_graph(const show_options *o, arena *a, graph_extent extent
   return reported == STATUS_DONE ? g : NULL;
 }
 
+/* The graph as it is, and how passes run on it. */
+static graph *find_graph(const show_options *o, arena *a, pass_switches *switches, int *status) {
+  *switches = o->switches;
+  switches->budget.rows = 1;
+  switches->budget.length = 128;
+  switches->budget.threads = 1;
+  switches->budget.result = arena_new(a, rematerialization);
+  switches->budget.result->fits = true;
+  return is_graph_text(o->file) ? read_graph(o, a, status)
+                                : program_graph(o, a, GRAPH_JOINT, &switches->budget, status);
+}
+
+static graph *fitting(const show_options *o, graph *g, const memory_budget *budget, int *status) {
+  if (budget->result->fits)
+    return g;
+  const double mebibyte = 1 << 20;
+  *status = show_failed(o, STATUS_USAGE_WRONG,
+                        "the step does not fit into %.1f MiB: of %.1f MiB, %.1f MiB remain at the least",
+                        budget->bytes / mebibyte, budget->result->before / mebibyte, budget->result->after / mebibyte);
+  return NULL;
+}
+
 graph *show_find_graph(const show_options *o, arena *a, bool passes_first, int *status) {
-  if (is_graph_text(o->file))
-    return read_graph(o, a, status);
-  graph *g = program_graph(o, a, GRAPH_JOINT, status);
-  return g && passes_first ? passes_run_without(g, NULL, &o->switches) : g;
+  pass_switches switches;
+  graph *g = find_graph(o, a, &switches, status);
+  if (!g || !passes_first || is_graph_text(o->file))
+    return g;
+  g = passes_run_without(g, NULL, &switches);
+  return fitting(o, g, &switches.budget, status);
 }
 
 /* ---- the arrows ---- */
@@ -87,7 +114,8 @@ static int print_graph(const show_options *o, const graph *g, int status, text *
 
 int show_graph(const show_options *o, arena *a, text *to) {
   int status = STATUS_DONE;
-  const graph *g = is_graph_text(o->file) ? read_graph(o, a, &status) : program_graph(o, a, GRAPH_FORWARD, &status);
+  const graph *g =
+      is_graph_text(o->file) ? read_graph(o, a, &status) : program_graph(o, a, GRAPH_FORWARD, NULL, &status);
   return print_graph(o, g, status, to);
 }
 
@@ -107,14 +135,19 @@ static const pass *find_pass(const char *name) {
 int show_pass(const show_options *o, arena *a, text *to) {
   int status = STATUS_DONE;
   const pass *p = find_pass(o->stage);
-  const graph *g = show_find_graph(o, a, false, &status);
+  pass_switches switches;
+  const graph *g = find_graph(o, a, &switches, &status);
   if (!g)
     return status;
   if (p > passes && !is_graph_text(o->file))
-    g = passes_run_without(g, p[-1].name, &o->switches);
+    g = passes_run_without(g, p[-1].name, &switches);
   text before = {0};
   graph_print(g, o->spans, &before);
-  const graph *result = pass_run(p, g, &o->switches);
+  graph *result = pass_run(p, g, &switches);
+  if (!fitting(o, result, &switches.budget, &status)) {
+    text_free(&before);
+    return status;
+  }
   const char *wrong = graph_verify(result);
   graph_print(result, o->spans, to);
   if (wrong)

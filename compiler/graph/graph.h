@@ -94,6 +94,7 @@ struct node {
   node_attributes attributes;
   span where;
   const char *name; /* what the source calls it (a tap, a variable), or NULL; for messages only */
+  bool recomputed; /* once more, late, in place of keeping it (pass_rematerialize): never the same as an earlier node */
 };
 
 typedef struct graph_output {
@@ -206,7 +207,8 @@ node *graph_copy_node(graph *to, const node *old, node **operands);
  *       output "frozen.0" %3
  *     }
  *   }
- * `#` starts a comment, to the end of the line.
+ * `#` starts a comment, to the end of the line. Behind the attributes of a node that is computed once more stands
+ * `recomputed`.
  * Every number prints so that it reads back the same. Spans print when `spans` is set. */
 void graph_print(const graph *g, bool spans, text *to);
 /* NULL and *error («line 3: …», in the arena) when the text is no graph; what it returns has passed graph_verify. Safe

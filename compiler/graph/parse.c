@@ -350,6 +350,7 @@ static bool add_node(parser *p, const node *read) {
   node *n =
       graph_add(p->graph, read->op, read->operand_count, read->operands, &read->attributes, type, &s, read->where);
   n->name = read->name;
+  n->recomputed = read->recomputed;
   return true;
 }
 
@@ -371,6 +372,7 @@ static bool read_node(parser *p) {
   if (!read_dtype(p, &n.dtype) || !read_dims(p, n.shape.dims, &n.shape.rank) ||
       !read_operands(p, &n.operands, &n.operand_count) || !read_attributes(p, n.op, n.shape.rank, &n.attributes))
     return false;
+  n.recomputed = accept_word(p, "recomputed");
   if (accept_word(p, "as") && !read_string(p, &n.name))
     return false;
   if (accept(p, '@') && !read_span(p, &n.where))

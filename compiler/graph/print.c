@@ -118,6 +118,8 @@ static void print_node(const node *n, bool spans, text *to) {
   for (int i = 0; i < n->operand_count; i++)
     text_add(to, " %%%d", n->operands[i]->id);
   print_attributes(n, to);
+  if (n->recomputed)
+    text_add(to, " recomputed");
   if (spans && n->name) {
     text_add(to, " as ");
     print_string(n->name, to);

@@ -6,6 +6,7 @@
 node *graph_copy_node(graph *to, const node *old, node **operands) {
   node *n = graph_add(to, old->op, old->operand_count, operands, &old->attributes, old->dtype, &old->shape, old->where);
   n->name = old->name;
+  n->recomputed = old->recomputed;
   return n;
 }
 

@@ -195,6 +195,33 @@ static executable *compile(const graph *g, const target *t, const compile_option
   return NULL;
 }
 
+static double mebibytes(double bytes) {
+  return bytes / (1024 * 1024);
+}
+
+static executable *compile_within(const graph *g, const target *t, const compile_options *options, const char **error) {
+  rematerialization done = {.fits = true}; /* so it stays when the pass is switched off */
+  compile_options complete = *options;
+  memory_budget *budget = &complete.switches.budget;
+  complete.switches.library = target_contractions(t) == CONTRACTIONS_LIBRARY;
+  if (!target_multiplies_bf16(t))
+    passes_drop_precision(&complete.switches);
+  budget->result = &done;
+  const graph *optimized = passes_run_without(g, NULL, &complete.switches);
+  budget->result = options->switches.budget.result;
+  if (budget->result)
+    *budget->result = done;
+  if (!done.fits) {
+    *error = arena_print(g->arena, "the step does not fit into %.1f MiB: of %.1f MiB, %.1f MiB remain at the least",
+                         mebibytes(budget->bytes), mebibytes(done.before), mebibytes(done.after));
+    return NULL;
+  }
+  executable *e = compile(optimized, t, &complete, error);
+  if (e)
+    e->switches = complete.switches;
+  return e;
+}
+
 static executable *interpret(const graph *g) {
   executable *e = calloc(1, sizeof *e);
   if (!e)
@@ -224,15 +251,8 @@ executable *executable_create(const graph *g, const compile_options *options, co
   executable *e = NULL;
   if (!target_is_runnable(t))
     *error = arena_print(g->arena, "this machine cannot run code for '%s'", options->cpu);
-  else {
-    compile_options own = *options;
-    own.switches.library = target_contractions(t) == CONTRACTIONS_LIBRARY;
-    if (!target_multiplies_bf16(t))
-      passes_drop_precision(&own.switches);
-    e = compile(passes_run_without(g, NULL, &own.switches), t, &own, error);
-    if (e)
-      e->switches = own.switches;
-  }
+  else
+    e = compile_within(g, t, options, error);
   target_destroy(t);
   release_freed_memory();
   return e;

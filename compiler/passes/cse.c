@@ -105,8 +105,8 @@ static bool same_attributes(const node *a, const node *b) {
 }
 
 bool pass_same_operation(const node *a, const node *b) {
-  return a->op == b->op && a->dtype == b->dtype && a->operand_count == b->operand_count &&
-         shape_equal(a->shape, b->shape) && same_attributes(a, b);
+  return a->op == b->op && a->recomputed == b->recomputed && a->dtype == b->dtype &&
+         a->operand_count == b->operand_count && shape_equal(a->shape, b->shape) && same_attributes(a, b);
 }
 
 static bool same_node(const node *a, const node *b, node *const *operands) {

@@ -207,10 +207,23 @@ static void restrict_to_batch(const fusion *f, group *merged, const group *with)
   }
 }
 
+static bool has_recomputed(const group *g) {
+  for (int i = 0; i < g->root_count; i++)
+    if (g->roots[i]->node->recomputed)
+      return true;
+  return false;
+}
+
+/* What is recomputed is there to be computed late: with nothing that is computed before the first of its kind. */
+static bool would_come_early(const fusion *f, const group *recomputed, const group *other) {
+  return has_recomputed(recomputed) && other->roots[0]->node->id < f->recomputed_from;
+}
+
 /* Makes b part of a. */
 static bool try_merge(fusion *f, group *a, group *b, int *mark) {
   bool stages = a->stage >= 0 && b->stage >= 0 && a->stage != b->stage;
-  if (a == b || stages || is_alone(a) || is_alone(b) || a->root_count + b->root_count > ROOTS_MOST ||
+  bool early = would_come_early(f, a, b) || would_come_early(f, b, a);
+  if (a == b || stages || early || is_alone(a) || is_alone(b) || a->root_count + b->root_count > ROOTS_MOST ||
       (f->merge_limit && f->merge_count + 1 >= f->merge_limit))
     return false;
   group merged = *a;
@@ -251,6 +264,52 @@ static bool try_merge(fusion *f, group *a, group *b, int *mark) {
   return true;
 }
 
+/* ---- numbers that many need ---- */
+
+bool group_is_numbers(const fusion *f, const group *g) {
+  for (int i = 0; i < g->root_count; i++)
+    if (!dim_is_one(shape_elements(f->graph->dims, g->roots[i]->space)))
+      return false;
+  return true;
+}
+
+/* Single numbers that other groups than `reader` read as well, as a bias correction of all updates: in one group with
+ * the reader they would hold these back until all that the reader needs is there, and with them what they read. */
+static bool holds_back(const fusion *f, const group *numbers, const group *reader) {
+  if (!group_is_numbers(f, numbers) || group_is_numbers(f, reader))
+    return false;
+  for (int i = 0; i < f->root_count; i++)
+    for (int k = 0; k < f->roots[i]->reading_count; k++) {
+      const root *p = f->roots[i]->readings[k].producer;
+      const group *g = f->roots[i]->group;
+      if (p && p->group == numbers && g != numbers && g != reader)
+        return true;
+    }
+  return false;
+}
+
+static bool reads_inputs_alone(const group *g) {
+  for (int i = 0; i < g->root_count; i++)
+    for (int k = 0; k < g->roots[i]->reading_count; k++)
+      if (g->roots[i]->readings[k].producer && g->roots[i]->readings[k].producer->group != g)
+        return false;
+  return true;
+}
+
+/* Numbers that depend on inputs alone are one group. */
+static void merge_numbers(fusion *f, int *mark) {
+  group *first = NULL;
+  for (int i = 0; i < f->group_count; i++) {
+    group *g = f->groups[i];
+    if (g->root_count == 0 || !group_is_numbers(f, g) || !reads_inputs_alone(g))
+      continue;
+    if (first)
+      try_merge(f, first, g, mark);
+    else
+      first = g;
+  }
+}
+
 static void merge_with_producers(fusion *f, root *r, int *mark) {
   for (int before = r->index; before > 0;) {
     int latest = -1;
@@ -261,7 +320,8 @@ static void merge_with_producers(fusion *f, root *r, int *mark) {
     }
     if (latest < 0)
       return;
-    try_merge(f, r->group, f->roots[latest]->group, mark);
+    if (!holds_back(f, f->roots[latest]->group, r->group))
+      try_merge(f, r->group, f->roots[latest]->group, mark);
     before = latest;
   }
 }
@@ -285,7 +345,7 @@ static void merge_readers(fusion *f, const node *source, const readers *all, int
   for (int i = 0; i < all->count; i++)
     for (int k = i + 1; k < all->count && k - i < MERGE_DISTANCE_MOST; k++) {
       group *a = all->roots[i]->group, *b = all->roots[k]->group;
-      if (a == b)
+      if (a == b || has_recomputed(a) != has_recomputed(b))
         continue;
       a->rows = group_best_rows(f, a);
       b->rows = group_best_rows(f, b);
@@ -334,6 +394,7 @@ void group_roots(fusion *f) {
     merge_with_producers(f, f->roots[i], &mark);
   }
   merge_siblings(f, &mark);
+  merge_numbers(f, &mark);
   for (int i = 0; i < f->group_count; i++)
     if (f->groups[i]->root_count > 0) {
       f->groups[count] = f->groups[i];
@@ -367,6 +428,9 @@ fusion *fusion_create_limited(const graph *g, int merge_limit) {
   fusion *f = arena_new(g->arena, fusion);
   f->merge_limit = merge_limit;
   f->graph = prepare_outputs(g);
+  f->recomputed_from = 0;
+  while (f->recomputed_from < f->graph->node_count && !f->graph->nodes[f->recomputed_from]->recomputed)
+    f->recomputed_from++;
   f->denied = arena_array(g->arena, bool, f->graph->node_count);
   f->plain = arena_array(g->arena, bool, f->graph->node_count);
   f->ragged = ragged_find(f);

@@ -139,6 +139,7 @@ typedef struct fusion {
   root **roots;
   int group_count;
   group **groups;
+  int recomputed_from;       /* the id of the first node that is recomputed; the number of nodes when none is */
   int merge_limit;           /* as in pass_switches */
   int merge_count;           /* merges that were made */
   const root *last_merge[2]; /* the groups of these were merged last */
@@ -194,6 +195,8 @@ int root_candidates(const fusion *f, const root *r, const dim **candidates);
 const dim *contraction_batch(const fusion *f, const root *r);
 /* The number of rows that g has when it need not be flat. */
 const dim *group_best_rows(const fusion *f, const group *g);
+/* Whether all that g computes, and computes it from, is single numbers. */
+bool group_is_numbers(const fusion *f, const group *g);
 /* Elements of what r keeps in one row: behind `outer` axes. */
 const dim *root_row_elements(const fusion *f, const root *r, int outer);
 /* Elements of half the scratch of a sum across rows: a part's total, or what a chunk of its rows adds up to. */

@@ -30,6 +30,24 @@ typedef struct precision_choice {
 } precision_choice;
 enum { PRECISION_NAMES_MAX = 62 };
 
+/* What a pass did to keep a step within a budget. */
+typedef struct rematerialization {
+  bool fits;
+  int value_count;             /* computed once more */
+  const node *const *values;   /* … these, as they stand in the graph that was given */
+  const double *bytes;         /* of each */
+  double before, after;        /* bytes of the step */
+  double operations, repeated; /* floating-point, of the step without and only for what is computed once more */
+} rematerialization;
+
+/* The memory that a step may take at the most: weights, states, inputs, outputs and workspace, for its largest batch.
+ */
+typedef struct memory_budget {
+  double bytes;              /* 0: there is no budget */
+  int rows, length, threads; /* of the batch: run-time dimensions are the rows, those that vary by row the length */
+  rematerialization *result; /* gets what was done; may be NULL */
+} memory_budget;
+
 /* The layout of ragged rows, the precision of contractions; and what is switched off, to find out which pass or fusion
  * makes a result wrong. All zero: rows padded to a common length, all in float32, nothing is off. */
 struct pass_switches {
@@ -38,6 +56,7 @@ struct pass_switches {
   bool bf16;           /* contractions of all models that are not among `precisions` */
   int precision_count; /* at most PRECISION_NAMES_MAX, each name once */
   const precision_choice *precisions;
+  memory_budget budget;
   unsigned without; /* bit i: passes[i] */
   int merge_limit;  /* of fusion: 0: none; n: in each step only the first n - 1 merges of groups are made */
 };
@@ -56,6 +75,7 @@ graph *pass_recompute(const graph *g);
 graph *pass_precision(const graph *g, const pass_switches *asked);
 graph *pass_freeze(const graph *g);
 graph *pass_panels(const graph *g);
+graph *pass_rematerialize(const graph *g, const pass_switches *asked);
 
 /* Runs all in order; after each, in debug builds, the verifier. `until`: stop after the pass of that name (NULL: all).
  */

@@ -38,7 +38,12 @@ const pass passes[] = {
      .run = pass_panels,
      .tiling = true,
      .purpose = "keeps read-only weights in the order in which register tiles read them, prepared once",
-     .place = "last over the tensor graph, behind freeze: what was frozen is kept so too"},
+     .place = "behind freeze: what was frozen is kept so too"},
+    {.name = "rematerialize",
+     .run_asked = pass_rematerialize,
+     .purpose = "computes values once more in place of keeping them, until the step fits (--memory=SIZE)",
+     .place =
+         "behind all others, which would make one of what is computed twice; it plans the memory of what they leave"},
     {.name = NULL},
 };
 

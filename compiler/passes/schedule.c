@@ -81,8 +81,9 @@ static void find_edges(fusion *f, edges *all, int *missing) {
   }
 }
 
-static int first_node(const group *g) {
-  return g->roots[0]->node->id;
+/* Single numbers need no room and others may wait for them: they come as soon as they can. */
+static int precedence(const fusion *f, const group *g) {
+  return group_is_numbers(f, g) ? -1 : g->roots[0]->node->id;
 }
 
 /* Of the groups that wait for nothing, the one whose first root stands first in the graph: the graph's order is that of
@@ -99,7 +100,7 @@ void schedule_groups(fusion *f) {
   while (done < f->group_count) {
     int best = -1;
     for (int i = 0; i < f->group_count; i++)
-      if (missing[i] == 0 && (best < 0 || first_node(f->groups[i]) < first_node(f->groups[best])))
+      if (missing[i] == 0 && (best < 0 || precedence(f, f->groups[i]) < precedence(f, f->groups[best])))
         best = i;
     order[done++] = f->groups[best];
     missing[best] = -1;

@@ -53,15 +53,15 @@ static void find_turns(const group *g, order *o) {
 
 /* What goes by lines waits for its first reader, so that no more than a line of it is kept. */
 static void delay_turns(const fusion *f, const group *g, order *o) {
-  int *most = arena_array(f->graph->arena, int, g->root_count + 1);
+  int *most = arena_array(f->graph->arena, int, g->root_count + 1); /* plus 1; 0: nobody reads it */
   for (int i = g->root_count - 1; i >= 0; i--) {
-    if (o->way[i] == BY_LINES && most[i] > o->number[i])
-      o->number[i] = most[i];
+    if (o->way[i] == BY_LINES && most[i] - 1 > o->number[i])
+      o->number[i] = most[i] - 1;
     for (int k = 0; k < g->roots[i]->reading_count; k++) {
       const reading *in = &g->roots[i]->readings[k];
       if (!in->producer || in->producer->group != g)
         continue;
-      int p = position(g, in->producer), limit = o->number[i] - !in_one_turn(g, o->way[i], o->way[p], in);
+      int p = position(g, in->producer), limit = o->number[i] - !in_one_turn(g, o->way[i], o->way[p], in) + 1;
       most[p] = most[p] == 0 || limit < most[p] ? limit : most[p];
     }
   }

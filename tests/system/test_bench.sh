@@ -61,3 +61,16 @@ test_bench_knows_the_memory() {
   expect 0 "$RETORT" bench "$root/tests/bench/bench.rt" --of pooled --threads 1 --runs 1
   expect_text out "memory: weights 502.5 KiB, state 1.5 MiB, batch " " planned, " " measured"
 }
+
+# A budget is kept, by recomputing; one that cannot be kept is refused with what can.
+test_bench_within_memory() {
+  bench="$RETORT bench $root/tests/bench/bench.rt --of distill --rows 24 --threads 1 --runs 1"
+  expect 2 $bench --memory 90MiB
+  expect_text err "the step does not fit into 90.0 MiB: of " "remain at the least"
+  least=$(sed -n 's/.*, \([0-9.]*\) MiB remain.*/\1/p' err)
+  expect 0 $bench --memory "$(awk -v m="$least" 'BEGIN { print m + 0.1 }')MiB"
+  expect_text out "recomputed: " "the step takes $least MiB in place of " "% more operations" "nn.rt:"
+  expect 0 $bench --memory 90MiB --without rematerialize
+  expect 2 $bench --memory much
+  expect_text err "--memory much: expected a size"
+}

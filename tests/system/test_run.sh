@@ -125,3 +125,11 @@ RT
   expect 0 env RETORT_DATA="$data" "$RETORT" run real.rt
   awk '$1 == "student" && $2 < 70 { exit 1 }' out || fail_test "did not learn: $(cat out)"
 }
+
+# A stage's step within a budget learns the same, to rounding; what cannot fit is said before anything is trained.
+test_run_within_memory() {
+  make_task
+  expect 2 "$RETORT" run task.rt --threads 1 --memory 1K
+  expect_text err "cannot compile learn: the step does not fit into 0.0 MiB"
+  expect 0 "$RETORT" run task.rt --threads 1 --memory 64MiB
+}
