@@ -126,11 +126,12 @@ bench: packages
 	$(BENCH) $(BUILD)/bench.json
 
 # Beside PyTorch and ONNX Runtime, which it installs: build/bench-peers.json and a chart of it. `bench-peers-table` puts what
-# was measured into the README.
+# was measured into the README. PEERS="--only infer --runs 3": some of the rows, as peers.py has it.
+PEERS =
 bench-peers: packages
 	@tests/bench/install_peers $(BUILD)
 	@$(MAKE) -s -j2 all $(BENCH)
-	/usr/bin/python3 tests/bench/peers.py $(BUILD)
+	/usr/bin/python3 tests/bench/peers.py $(PEERS) $(BUILD)
 	/usr/bin/python3 tests/bench/peers_page.py chart $(BUILD)/bench-peers.json $(BUILD)/bench-peers.svg
 
 bench-peers-table:
