@@ -172,10 +172,13 @@ RT
 test_method_examples() {
   [ "$quick" = yes ] && skip_test "takes long"
   cp -r "$root/examples/demo" .
-  sed 's/ epochs [0-9]* / steps 2 /' "$root/examples/methods.rt" >methods.rt
+  sed 's/ epochs [a-z0-9* ]*  batch/ steps 2  batch/' "$root/examples/methods.rt" >methods.rt
   expect 0 "$RETORT" run methods.rt --threads 1
   expect_text out "cut from teacher" TinyBERT MiniLMv2 VID
-  expect 0 "$RETORT" check "$root/examples/tinybert_sst2.rt"
-  grep -q warning err out && fail_test "a warning on tinybert_sst2.rt: $(cat err out)"
+  for task in sst2 banking77 subjectivity; do
+    expect 0 "$RETORT" check "$root/examples/tinybert_sst2.rt" --set task=$task
+    grep -q warning err out && fail_test "a warning on tinybert_sst2.rt: $(cat err out)"
+  done
+  expect 0 "$RETORT" check methods.rt --set task=banking77
   return 0
 }
