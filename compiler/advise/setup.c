@@ -85,13 +85,19 @@ static layer_use use_of(const judged *j, const program_model *m, const char *arr
 
 /* The array of layers that the parameters begin with in which the losses read some, but not the last. */
 static const char *cut_off_array(const judged *j, const program_model *m, size_t *length, layer_use *use) {
+  const char *seen = "";
+  size_t seen_length = 0;
   for (int i = 0; i < m->parameter_count; i++) {
+    const char *path = m->parameters[i].path;
     long number;
-    if (!first_array(m->parameters[i].path, length, &number) || number != 0)
+    bool array = first_array(path, length, &number) && number == 0;
+    if (!array || (*length == seen_length && strncmp(path, seen, seen_length) == 0))
       continue;
-    *use = use_of(j, m, m->parameters[i].path, *length);
+    seen = path;
+    seen_length = *length;
+    *use = use_of(j, m, path, *length);
     if (use->last_read >= 0 && use->last_read < use->last)
-      return m->parameters[i].path;
+      return path;
   }
   return NULL;
 }
