@@ -37,7 +37,7 @@ enum { MATRIX_SIZE = 768, MEASURE_RUNS = 5 };
 static double contraction_rate(arena *a, const compile_options *options, contraction_code by, int threads) {
   compile_options own = *options;
   own.contractions = by;
-  own.switches = (pass_switches){0};
+  own.switches = (pass_switches){.bf16 = options->switches.bf16};
   const char *error = NULL;
   const char *source = arena_print(a,
                                    "graph rate {\n  %%0 = input data f32[%d, %d] \"x\"\n"
@@ -64,7 +64,6 @@ static double contraction_rate(arena *a, const compile_options *options, contrac
 static double measure_contractions(arena *a, const compile_options *options, bool bf16, int threads) {
   compile_options own = *options;
   own.switches.bf16 = bf16;
-  own.switches.precision_count = 0;
   double library = bf16 ? 0 : contraction_rate(a, &own, CONTRACTIONS_LIBRARY, threads);
   double emitted = contraction_rate(a, &own, bf16 ? options->contractions : CONTRACTIONS_EMITTED, threads);
   return library > emitted ? library : emitted;

@@ -98,7 +98,7 @@ class Bench:
 
     def profile(self):
         """Of the dense distillation step: how near its contractions are to the rate measured beside them, and the rest's share."""
-        command = [f"{self.build}/retort", "bench", "--of", "imitate", "--rows", "32", "--length", "128", "--json", "--models", "models",
+        command = [f"{self.build}/retort", "bench", "--of", "imitate", "--rows", "32", "--length", "128", "--layout", "padded", "--json", "--models", "models",
                    "--threads", str(self.options.threads), "--runs", str(min(self.options.runs or 3, 3)), "tests/bench/bench.rt"]
         said = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=self.environment).stdout)
         contractions = [kernel for kernel in said["kernels"] if "matmul" in kernel["what"]]
