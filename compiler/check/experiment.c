@@ -232,8 +232,9 @@ static const declaration *find_called(program *p, experiment *x, expression **ca
   return found;
 }
 
-static const char *const stage_settings[] = {"epochs", "steps",      "batch",    "seed",  "on",   "optimizer",
-                                             "freeze", "accumulate", "validate", "every", "keep", "patience"};
+static const char *const stage_settings[] = {"epochs",    "steps",  "batch",      "seed",      "on",
+                                             "optimizer", "freeze", "accumulate", "by_length", "validate",
+                                             "every",     "keep",   "patience"};
 enum { STAGE_SETTING_COUNT = sizeof stage_settings / sizeof *stage_settings };
 
 /* What the file or the command line says for a setting; NULL when neither does. */
@@ -314,6 +315,7 @@ static void read_settings(program *p, experiment *x, stage_record *s) {
   else
     diagnostic_error(d, what->name_where, "stage '%s' has no data: the experiment declares none", what->name);
   stage_read_accumulate(p, x, s);
+  stage_read_by_length(p, x, s);
   stage_read_frozen(p, x, s);
   stage_read_validation(p, x, s);
   s->optimizer = stage_setting_value(p, x, what, "optimizer");

@@ -127,6 +127,7 @@ void report_unknown(diagnostics *d, span where, const char *what, const char *na
 /* What the file or the command line says for a setting; NULL when neither does (experiment.c). */
 expression *stage_setting_value(program *p, experiment *x, const item *what, const char *name);
 void stage_read_accumulate(program *p, experiment *x, stage_record *s);
+void stage_read_by_length(program *p, experiment *x, stage_record *s);
 /* Cuts the stage's step into parts; an error when that cannot be done. */
 void stage_cut(program *p, stage_record *s);
 void stage_read_frozen(program *p, experiment *x, stage_record *s);

@@ -109,6 +109,7 @@ typedef struct program_stage {
   int64_t steps;                     /* 0 when epochs are given */
   int batch;
   int accumulate;          /* parts that a batch is computed in; 1: as a whole */
+  int64_t by_length;       /* batches whose rows are sorted by length at a time; 0: none */
   int64_t seed;            /* 0: the run's */
   int validate_data;       /* index of the set that is measured while it runs; -1: none */
   int64_t validate_every;  /* steps; 0: an epoch */

@@ -15,6 +15,11 @@ void stage_read_accumulate(program *p, experiment *x, stage_record *s) {
                      s->about.batch, (long long)count);
 }
 
+void stage_read_by_length(program *p, experiment *x, stage_record *s) {
+  const expression *from = stage_setting_value(p, x, s->syntax, "by_length");
+  s->about.by_length = from ? experiment_positive_int(p, x, from, "by_length", 0) : 0;
+}
+
 void stage_cut(program *p, stage_record *s) {
   elaborator *e = p->elaborator;
   diagnostics *d = e->diagnostics;

@@ -63,6 +63,8 @@ static void print_work(const check_costs *c, const program_stage *s, text *to) {
   text_add(to, " of %s, batch %d", program_data_at(p, s->data)->name, s->batch);
   if (s->accumulate > 1)
     text_add(to, " in %d parts", s->accumulate);
+  if (s->by_length > 0)
+    text_add(to, " by length");
   if (s->optimizer)
     text_add(to, ", %s", s->optimizer);
 }

@@ -178,6 +178,7 @@ static int run_compiled(stage_context *c, const callable *step, failure *f) {
                 .sets = c->sets,
                 .data = data,
                 .batch = s->batch,
+                .by_length = s->by_length,
                 .steps = run_stage_steps(r, c->index),
                 .start = start,
                 .seed = stage_seed(r, s),

@@ -8,9 +8,10 @@ struct batcher {
   int64_t size, width;
   bool shuffled;
   uint64_t seed;
-  int64_t epoch;    /* that `order` is for; -1: none yet */
-  int64_t *order;   /* of all rows */
-  int64_t capacity; /* of ids and types */
+  int64_t by_length; /* batches whose rows are sorted at a time; 0: none */
+  int64_t epoch;     /* that `order` is for; -1: none yet */
+  int64_t *order;    /* of all rows */
+  int64_t capacity;  /* of ids and types */
   batch batch;
 };
 
@@ -71,11 +72,59 @@ static int64_t length_of(const dataset *d, int64_t row) {
   return d->starts[row + 1] - d->starts[row];
 }
 
+/* ---- rows of like length ---- */
+
+typedef struct sorted_row {
+  int64_t row, length, place;
+} sorted_row;
+
+static int compare_rows(const void *a, const void *b) {
+  const sorted_row *x = a, *y = b;
+  if (x->length != y->length)
+    return x->length < y->length ? -1 : 1;
+  return (x->place > y->place) - (x->place < y->place);
+}
+
+static void sort_pools(batcher *b) {
+  int64_t count = b->data->count, most = b->by_length > count / b->size ? count : b->by_length * b->size;
+  sorted_row *pool = memory_allocate((size_t)most, sizeof *pool);
+  for (int64_t first = 0; first < count; first += most) {
+    int64_t rows = count - first < most ? count - first : most;
+    for (int64_t i = 0; i < rows; i++)
+      pool[i] = (sorted_row){b->order[first + i], length_of(b->data, b->order[first + i]), i};
+    qsort(pool, (size_t)rows, sizeof *pool, compare_rows);
+    for (int64_t i = 0; i < rows; i++)
+      b->order[first + i] = pool[i].row;
+  }
+  free(pool);
+}
+
+/* Whole batches, or else an epoch would begin with the shortest rows. */
+static void shuffle_batches(batcher *b, int64_t epoch) {
+  int64_t whole = b->data->count / b->size;
+  int64_t *from = memory_allocate((size_t)whole + 1, sizeof *from);
+  int64_t *order = memory_allocate((size_t)(whole * b->size) + 1, sizeof *order);
+  shuffle_rows(from, whole, b->seed, epoch, SHUFFLE_BATCHES);
+  for (int64_t i = 0; i < whole; i++)
+    memcpy(order + i * b->size, b->order + from[i] * b->size, (size_t)b->size * sizeof *order);
+  memcpy(b->order, order, (size_t)(whole * b->size) * sizeof *order);
+  free(order);
+  free(from);
+}
+
+void batcher_by_length(batcher *b, int64_t batches) {
+  b->by_length = batches;
+}
+
 /* Where the rows of a step's batch begin in `order`, which is made for its epoch. */
 static int64_t find_first(batcher *b, int64_t step) {
   int64_t per_epoch = batcher_per_epoch(b), epoch = step / per_epoch;
   if (b->shuffled && epoch != b->epoch) {
     shuffle_rows(b->order, b->data->count, b->seed, epoch, SHUFFLE_EPOCH);
+    if (b->by_length > 0) {
+      sort_pools(b);
+      shuffle_batches(b, epoch);
+    }
     b->epoch = epoch;
   }
   return step % per_epoch * b->size;

@@ -21,6 +21,11 @@ typedef struct batcher batcher;
 /* `width`: of every batch, at least the set's longest row; 0: each batch as wide as its longest. Not shuffled: the
  * set's order. The set must outlive the batcher. */
 batcher *batcher_create(const dataset *data, int64_t size, int64_t width, bool shuffled, uint64_t seed);
+/* Of a shuffled batcher, before its first batch: rows of like length share a batch. Of the shuffled order, as many rows
+ * as `batches` batches hold are sorted by length at a time (equal ones stay as shuffled), and the batches are shuffled;
+ * the smaller one stays the last. The more, the less padding, and the less chance in who shares a batch. 0: by chance
+ * alone. */
+void batcher_by_length(batcher *b, int64_t batches);
 void batcher_free(batcher *b);
 int64_t batcher_per_epoch(const batcher *b); /* batches; the last, smaller one counts */
 /* The batch of a step (from 0, running on over the epochs); valid until the next call. */

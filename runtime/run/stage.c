@@ -273,6 +273,7 @@ stage_result stage_run(const stage *s, stage_report *report, failure *f) {
     return STAGE_FAILED;
   }
   r.batches = batcher_create(s->data, s->batch, binding_width(r.binding), true, s->seed);
+  batcher_by_length(r.batches, s->by_length);
   r.terms = memory_allocate((size_t)s->term_count, sizeof *r.terms);
   r.snapshot = memory_allocate((size_t)s->changed_count, sizeof *r.snapshot);
   for (int k = 0; k < s->changed_count; k++)

@@ -37,6 +37,7 @@ typedef struct stage {
   weight_set **sets;
   const dataset *data;
   int64_t batch, steps; /* rows; steps in all */
+  int64_t by_length;    /* batcher_by_length */
   int64_t start;        /* steps that are done already: the sets are as they were left */
   uint64_t seed;        /* of the order of rows and of the step's random numbers */
   int threads;

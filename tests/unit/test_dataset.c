@@ -334,6 +334,40 @@ static void batches_cover_the_set(void **state) {
   close_fixture(&x);
 }
 
+/* Lengths 3 … 7 of 10 rows in batches of 2: sorted as a whole, a batch's two rows are equally long; in pools of two
+ * batches they differ by less than by chance; each epoch still has every row once, and another order. */
+static void batches_by_length(void **state) {
+  (void)state;
+  fixture x = open_fixture();
+  dataset *d =
+      load(&x, "a\t0\na a\t1\na a a\t2\na a a a\t3\na a a a a\t4\nb b b b b\t0\nb b b b\t1\nb b b\t2\nb b\t3\nb\t4\n",
+           two_columns);
+  for (int64_t pool = 2; pool <= 100; pool += 98) {
+    batcher *b = batcher_create(d, 2, 0, true, 7);
+    batcher_by_length(b, pool);
+    int64_t apart = 0, first_sum = 0;
+    for (int64_t epoch = 0; epoch < 20; epoch++) {
+      int64_t seen = 0;
+      for (int64_t step = 5 * epoch; step < 5 * epoch + 5; step++) {
+        const batch *got = batcher_fill(b, step);
+        seen |= (int64_t)1 << got->indices[0] | (int64_t)1 << got->indices[1];
+        apart += labs((long)got->lengths[0] - got->lengths[1]);
+        first_sum += step == 5 * epoch ? got->lengths[0] : 0;
+      }
+      assert_int_equal(seen, 1023);
+    }
+    assert_true(pool == 100 ? apart == 0 : apart > 0 && apart < 100);
+    assert_true(first_sum > 20 * 3 + 10 && first_sum < 20 * 7 - 10); /* an epoch begins anywhere */
+    const batch *late = batcher_fill(b, 44);
+    int64_t rows[2] = {late->indices[0], late->indices[1]};
+    batcher_fill(b, 3);
+    assert_memory_equal(batcher_fill(b, 44)->indices, rows, sizeof rows);
+    batcher_free(b);
+  }
+  dataset_free(d);
+  close_fixture(&x);
+}
+
 static void fixed_width_and_order(void **state) {
   (void)state;
   fixture x = open_fixture();
@@ -361,6 +395,7 @@ int main(void) {
       cmocka_unit_test(shares_divide_the_rows),
       cmocka_unit_test(joins_files),
       cmocka_unit_test(batches_cover_the_set),
+      cmocka_unit_test(batches_by_length),
       cmocka_unit_test(fixed_width_and_order),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
