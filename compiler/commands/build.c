@@ -3,6 +3,7 @@
 #include "compiler/commands/command.h"
 #include "compiler/commands/precision.h"
 #include "compiler/commands/run_state.h"
+#include "compiler/commands/tune.h"
 #include "compiler/link/product.h"
 #include "runtime/data/file.h"
 #include <stdlib.h>
@@ -24,7 +25,12 @@ static int print_help(void) {
       "  -o NAME            path of what is written, without .o and .h (default: the model's name)\n"
       "  --weights PATH     a safetensors file, or a folder with model.safetensors, as retort run --out writes it\n"
       "                     (default for a model of pretrained(…): its folder)\n"
-      "  --cpu CPU          code for that processor, an LLVM name (default: this one)\n"
+      "  --cpu CPU          code for that processor, an LLVM name (default: this one); of another architecture too,\n"
+      "                     as neoverse-n1 of 64-bit ARM\n"
+      "  --layout LAYOUT    of rows with lengths: padded (default), or packed, their tokens end to end\n"
+      "  --contractions CODE\n"
+      "                     emitted: by retort's own code; blas: by OpenBLAS; auto (default): whichever was measured\n"
+      "                     to be faster here, or for another processor is by rule\n"
       "  --reproducible     a row's results do not depend, bit for bit, on the batch it comes in, on padding or on "
       "the\n"
       "                     number of threads; somewhat slower\n" PRECISION_HELP
@@ -38,9 +44,8 @@ static int print_help(void) {
 }
 
 typedef struct build_options {
-  const char *file, *model, *output, *weights, *cpu;
-  pass_switches switches;
-  bool reproducible;
+  const char *file, *model, *output, *weights;
+  compile_options compile;
   program_options program;
 } build_options;
 
@@ -140,9 +145,9 @@ static int build_model(const build_options *o, arena *a, program *p, int index, 
     return status;
   product made;
   const char *name = base_name(o->output ? o->output : m->name);
-  const char *wrong =
-      product_make(a, name, o->file, m->function_count, graphs, o->cpu, o->reproducible, &o->switches, &made);
-  status = wrong ? complain(o->cpu ? STATUS_USAGE_WRONG : STATUS_INTERNAL, wrong) : write_product(o, a, m, &made);
+  const char *wrong = product_make(a, name, o->file, m->function_count, graphs, &o->compile, &made);
+  status =
+      wrong ? complain(o->compile.cpu ? STATUS_USAGE_WRONG : STATUS_INTERNAL, wrong) : write_product(o, a, m, &made);
   product_free(&made);
   return status;
 }
@@ -155,7 +160,7 @@ static int build(build_options *o, arena *a) {
   if (!p || diagnostics_error_count(d))
     return report_diagnostics(d);
   int status = STATUS_DONE, index = find_model(o, p, a, &status);
-  if (index >= 0 && !precision_check("build", p, &o->switches, o->cpu, false))
+  if (index >= 0 && !precision_check("build", p, &o->compile.switches, o->compile.cpu, false))
     return STATUS_USAGE_WRONG;
   return index < 0 ? status : build_model(o, a, p, index, d);
 }
@@ -167,6 +172,7 @@ int command_build(int count, char **arguments) {
   const char **overrides = calloc((size_t)count, sizeof *overrides);
   const char **precisions = calloc((size_t)count, sizeof *precisions);
   precision_choice *choices = calloc((size_t)count, sizeof *choices);
+  const char *layout = NULL, *contractions = NULL;
   int precision_count = 0;
   if (!overrides || !precisions || !choices)
     memory_exhausted();
@@ -175,17 +181,22 @@ int command_build(int count, char **arguments) {
       {.name = "--model", .value = &o.model},
       {.name = "-o", .value = &o.output},
       {.name = "--weights", .value = &o.weights},
-      {.name = "--cpu", .value = &o.cpu},
+      {.name = "--cpu", .value = &o.compile.cpu},
+      {.name = "--layout", .value = &layout},
+      {.name = "--contractions", .value = &contractions},
       {.name = "--precision", .list = precisions, .list_count = &precision_count},
-      {.name = "--reproducible", .flag = &o.reproducible},
+      {.name = "--reproducible", .flag = &o.compile.reproducible},
       {.name = "--set", .list = overrides, .list_count = &o.program.override_count},
       {.name = "--models", .value = &o.program.models},
       {.name = NULL},
   };
   int status = STATUS_USAGE_WRONG;
   if (options_read(count, arguments, options, &o.file) &&
-      precision_read("build", precision_count, precisions, choices, &o.switches)) {
+      precision_read("build", precision_count, precisions, choices, &o.compile.switches) &&
+      layout_read("build", layout, &o.compile.switches.packed) &&
+      option_contractions("build", contractions, &o.compile.contractions)) {
     arena *a = arena_create();
+    tune_options(a, &o.compile, true);
     status = build(&o, a);
     arena_destroy(a);
   }

@@ -17,17 +17,19 @@ struct target {
   const retort_cost *costs; /* of two codes, or NULL */
 };
 
-/* Names of LLVM's, and the level of the x86-64 psABI that each implements. LLVM has no way to ask whether a name is
- * one, and takes any. */
+/* Names of LLVM's, and the level of the x86-64 psABI that each implements, or NEON: 64-bit ARM. LLVM has no way to ask
+ * whether a name is one, and takes any. */
+enum { NEON = 0 };
 static const struct cpu {
   const char *name;
   int level;
 } cpus[] = {
-    {"x86-64", 1},         {"x86-64-v2", 2},      {"x86-64-v3", 3},      {"x86-64-v4", 4},   {"nehalem", 2},
-    {"westmere", 2},       {"sandybridge", 2},    {"ivybridge", 2},      {"haswell", 3},     {"broadwell", 3},
-    {"skylake", 3},        {"alderlake", 3},      {"skylake-avx512", 4}, {"cascadelake", 4}, {"cooperlake", 4},
-    {"icelake-server", 4}, {"sapphirerapids", 4}, {"znver1", 3},         {"znver2", 3},      {"znver3", 3},
-    {"znver4", 4},
+    {"x86-64", 1},         {"x86-64-v2", 2},      {"x86-64-v3", 3},      {"x86-64-v4", 4},     {"nehalem", 2},
+    {"westmere", 2},       {"sandybridge", 2},    {"ivybridge", 2},      {"haswell", 3},       {"broadwell", 3},
+    {"skylake", 3},        {"alderlake", 3},      {"skylake-avx512", 4}, {"cascadelake", 4},   {"cooperlake", 4},
+    {"icelake-server", 4}, {"sapphirerapids", 4}, {"znver1", 3},         {"znver2", 3},        {"znver3", 3},
+    {"znver4", 4},         {"cortex-a53", NEON},  {"cortex-a72", NEON},  {"cortex-a76", NEON}, {"neoverse-n1", NEON},
+    {"neoverse-v1", NEON}, {"apple-m1", NEON},
 };
 enum { CPU_COUNT = sizeof cpus / sizeof *cpus };
 
@@ -80,8 +82,8 @@ static bool choose_cpu(target *t, arena *a, const char *cpu, const char **error)
       t->cpu = cpus[i].name;
       t->features = "";
       t->bf16 = has_bf16(cpu);
-      t->runnable = cpus[i].level <= host_level() && (!t->bf16 || host_has_bf16());
       t->level = cpus[i].level;
+      t->runnable = t->level > NEON && t->level <= host_level() && (!t->bf16 || host_has_bf16());
       return true;
     }
   text known = {0};
@@ -92,6 +94,17 @@ static bool choose_cpu(target *t, arena *a, const char *cpu, const char **error)
   return false;
 }
 
+/* The host's triple, or one of Linux on the other architecture. To be disposed of. */
+static char *find_triple(const target *t) {
+  if ((t->level > NEON) == (host_level() > NEON))
+    return LLVMGetDefaultTargetTriple();
+  LLVMInitializeAllTargetInfos();
+  LLVMInitializeAllTargets();
+  LLVMInitializeAllTargetMCs();
+  LLVMInitializeAllAsmPrinters();
+  return LLVMCreateMessage(t->level > NEON ? "x86_64-pc-linux-gnu" : "aarch64-unknown-linux-gnu");
+}
+
 target *target_create(arena *a, const char *cpu, const char **error) {
   target *t = arena_new(a, target);
   if (!choose_cpu(t, a, cpu, error))
@@ -100,7 +113,7 @@ target *target_create(arena *a, const char *cpu, const char **error) {
     *error = "LLVM has no code generator for this machine";
     return NULL;
   }
-  char *triple = LLVMGetDefaultTargetTriple(), *message = NULL;
+  char *triple = find_triple(t), *message = NULL;
   LLVMTargetRef found;
   if (LLVMGetTargetFromTriple(triple, &found, &message)) {
     LLVMDisposeMessage(triple);
@@ -165,6 +178,10 @@ const retort_cost *target_costs(const target *t) {
 
 int target_vector_floats(const target *t) {
   return t->level >= 4 ? 16 : t->level == 3 ? 8 : 4;
+}
+
+int target_vector_registers(const target *t) {
+  return t->level >= 4 || t->level == NEON ? 32 : 16;
 }
 
 bool target_multiplies_bf16(const target *t) {

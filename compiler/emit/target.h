@@ -34,8 +34,9 @@ bool target_reproducible(const target *t);
  * chooses. They must live as long as the target; NULL, as target_create leaves it: not known. */
 void target_set_costs(target *t, const struct retort_cost *costs);
 const struct retort_cost *target_costs(const target *t);
-/* How many floats a vector of the target has: 16, 8 or 4. */
+/* How many floats a vector of the target has: 16, 8 or 4; and how many registers hold one. */
 int target_vector_floats(const target *t);
+int target_vector_registers(const target *t);
 /* Whether it has AVX512-BF16. */
 bool target_multiplies_bf16(const target *t);
 

@@ -14,20 +14,20 @@
 
 enum { VECTORS_MAX = 2, HEIGHTS_MAX = 4, HEIGHT_MAX = 12, LANES_MAX = 16, MASKED_LANES = 16 };
 
-/* By the floats of a vector; falling heights, 1 at last. 16: AVX-512 has 32 registers; 8: AVX2 has 16; 4: SSE2 has 16
- * and no multiply-add, whose product needs one of them. Tiles of one vector have the same heights.
- */
+/* By the floats of a vector and the number of registers; falling heights, 1 at last: AVX-512, AVX2, NEON, and SSE2,
+ * which has no multiply-add, whose product needs a register. Tiles of one vector have the same heights. */
 static const struct tile_table {
-  int lanes, count, heights[HEIGHTS_MAX];
+  int lanes, registers, count, heights[HEIGHTS_MAX];
 } tables[] = {
-    {16, 4, {12, 8, 4, 1}},
-    {8, 3, {6, 3, 1}},
-    {4, 3, {4, 2, 1}},
+    {16, 32, 4, {12, 8, 4, 1}},
+    {8, 16, 3, {6, 3, 1}},
+    {4, 32, 4, {12, 8, 4, 1}},
+    {4, 16, 3, {4, 2, 1}},
 };
 
 static const struct tile_table *table_of(const target *t) {
-  int lanes = target_vector_floats(t), i = 0;
-  while (tables[i].lanes > lanes)
+  int lanes = target_vector_floats(t), registers = target_vector_registers(t), i = 0;
+  while (tables[i].lanes != lanes || tables[i].registers != registers)
     i++;
   return &tables[i];
 }

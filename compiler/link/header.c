@@ -48,11 +48,35 @@ static void add_dims(arena *a, const step *s, text *to) {
   text_add(to, "0};\n");
 }
 
+static bool has_sums(const step *s) {
+  bool found = false;
+  for (int i = 0; i < dim_symbol_count(s->dims); i++)
+    found = found || dim_symbol_at(s->dims, i)->sum;
+  return found;
+}
+
+/* The same where inputs are at hand: what is the sum of one, as the number of tokens, is computed. */
+static void add_dims_with_sums(arena *a, const step *s, const char *symbol, text *to) {
+  if (!has_sums(s)) {
+    add_dims(a, s, to);
+    return;
+  }
+  text_add(to, "  int64_t dims[] = {");
+  for (int i = 0; i < dim_symbol_count(s->dims); i++) {
+    const dim_symbol *d = dim_symbol_at(s->dims, i);
+    text_add(to, "%s, ", d->sum ? "0" : emit_symbol(a, d->name));
+  }
+  text_add(to, "0};\n  retort_bind_sums(&%s_signature, input_pointers, dims);\n", symbol);
+}
+
 static void add_workspace(arena *a, const step *s, const char *symbol, text *to) {
-  text_add(to,
-           "/* Bytes of workspace that %s_run needs for these dimensions. */\n"
-           "static inline size_t %s_workspace(",
-           symbol, symbol);
+  text_add(to, "/* Bytes of workspace that %s_run needs for these dimensions.", symbol);
+  for (int i = 0; i < dim_symbol_count(s->dims); i++) {
+    const dim_symbol *d = dim_symbol_at(s->dims, i);
+    if (d->sum)
+      text_add(to, " %s is the sum of %s.", emit_symbol(a, d->name), d->sum);
+  }
+  text_add(to, " */\nstatic inline size_t %s_workspace(", symbol);
   for (int i = 0; i < dim_symbol_count(s->dims); i++)
     text_add(to, "int64_t %s, ", emit_symbol(a, dim_symbol_at(s->dims, i)->name));
   text_add(to, "int threads) {\n");
@@ -122,7 +146,8 @@ static void add_run(arena *a, const product_function *f, const char *symbol, con
   add_description(s, symbol, to);
   text_add(to, "static inline int %s_run(\n    const void *weights", symbol);
   for (int i = 0; i < dim_symbol_count(s->dims); i++)
-    text_add(to, ", int64_t %s", emit_symbol(a, dim_symbol_at(s->dims, i)->name));
+    if (!dim_symbol_at(s->dims, i)->sum)
+      text_add(to, ", int64_t %s", emit_symbol(a, dim_symbol_at(s->dims, i)->name));
   for (int i = 0; i < s->input_count; i++)
     text_add(to, ",\n    const %s *%s", c_type(s->inputs[i].dtype), emit_symbol(a, s->inputs[i].name));
   for (int i = 0; i < s->output_count; i++)
@@ -131,7 +156,7 @@ static void add_run(arena *a, const product_function *f, const char *symbol, con
   add_weight_pointers(a, f, s, p, to);
   add_pointers(a, "const void *const input_pointers", s->inputs, s->input_count, to);
   add_pointers(a, "void *const output_pointers", s->outputs, s->output_count, to);
-  add_dims(a, s, to);
+  add_dims_with_sums(a, s, symbol, to);
   add_call(symbol, "threads", to);
 }
 

@@ -60,14 +60,16 @@ static const char *make_function(arena *a, const graph *g, const pass_switches *
 }
 
 const char *product_make(arena *a, const char *name, const char *source, int count, const graph *const *graphs,
-                         const char *cpu, bool reproducible, const pass_switches *switches, product *result) {
+                         const compile_options *options, product *result) {
   *result = (product){.weight_count = 0};
   const char *wrong = NULL;
-  target *t = target_create(a, cpu, &wrong);
+  target *t = target_create(a, options->cpu, &wrong);
   if (!t)
     return wrong;
-  target_set_reproducible(t, reproducible);
-  pass_switches own = switches ? *switches : (pass_switches){.packed = false};
+  target_set_contractions(t, options->contractions);
+  target_set_reproducible(t, options->reproducible);
+  target_set_costs(t, options->costs);
+  pass_switches own = options->switches;
   own.library = target_contractions(t) == CONTRACTIONS_LIBRARY;
   if (!target_multiplies_bf16(t))
     passes_drop_precision(&own);

@@ -2,7 +2,7 @@
 #ifndef RETORT_PRODUCT_H
 #define RETORT_PRODUCT_H
 
-#include "compiler/passes/pass.h"
+#include "compiler/link/executable.h"
 
 /* The weights' memory: all weights that the functions read, one behind the other, each at an offset that is a multiple
  * of 64. The frozen ones stand behind all others; they are computed there, by FUNCTION_prepare_run, before the first
@@ -21,12 +21,11 @@ typedef struct product {
   int64_t weights_size, file_size; /* bytes, of all and of those that are not frozen */
 } product;
 
-/* Compiles the graphs, each to a function with its graph's name, for a CPU (LLVM's name; NULL: this machine's), as
- * target_set_reproducible says. `name` is the product's, `source` the path of the file that it is made from, for
- * comments; `switches` as of passes_run_without. Returns NULL, or what is wrong (in the arena). The caller calls
- * product_free; the weights are in the arena. */
+/* Compiles the graphs, each to a function with its graph's name, as the options say (of them neither `interpret` nor
+ * `cache`). `name` is the product's, `source` the path of the file that it is made from, for comments. Returns NULL, or
+ * what is wrong (in the arena). The caller calls product_free; the weights are in the arena. */
 const char *product_make(arena *a, const char *name, const char *source, int count, const graph *const *graphs,
-                         const char *cpu, bool reproducible, const pass_switches *switches, product *result);
+                         const compile_options *options, product *result);
 void product_free(product *p);
 
 #endif

@@ -42,3 +42,26 @@ test_build_says_what_is_wrong() {
   expect 1 "$RETORT" build broken.rt
   [ "$(ls -- *.o *.h 2>/dev/null)" = "" ] || fail_test "files were written: $(ls)"
 }
+
+# Code of another architecture, by tiles whose inner loops multiply and add by vectors of NEON.
+test_build_for_another_architecture() {
+  expect 0 "$RETORT" build "$root/examples/demo.rt" --model student -o student --cpu neoverse-n1 --contractions emitted
+  od -A n -t x1 -j 18 -N 2 student.o | grep -q 'b7 00' || fail_test "student.o is not of machine 183, aarch64"
+  dump=$(command -v llvm-objdump-19 || command -v llvm-objdump) || exit 77
+  "$dump" -d student.o >code
+  # between a label and the branch back to it: 12 rows of two vectors
+  sed -n '/<tile.12x8>:/,/b\.gt/p' code | grep -c 'fmla.*\.4s' >count
+  [ "$(cat count)" = 24 ] || fail_test "24 multiply-adds are expected in the tile's loop: $(cat count)"
+}
+
+test_build_takes_layout_and_contractions() {
+  "$RETORT" build "$root/examples/demo.rt" --model student -o by_library --contractions blas --cpu x86-64-v4 || exit 1
+  "$RETORT" build "$root/examples/demo.rt" --model student -o by_tiles --contractions emitted --cpu x86-64-v4 || exit 1
+  "$RETORT" build "$root/examples/demo.rt" --model student -o packed --layout packed --cpu x86-64-v4 || exit 1
+  cmp -s by_library.o by_tiles.o && fail_test "--contractions changes nothing"
+  cmp -s packed.o by_tiles.o && fail_test "--layout changes nothing"
+  grep -q "int64_t T_tokens" packed.h || fail_test "packed.h says nothing of tokens"
+  ${CC:-cc} -std=c17 -Wall -Wextra -Werror -fsyntax-only -I"$root/runtime/core" packed.h || fail_test "packed.h is not C"
+  expect 2 "$RETORT" build "$root/examples/demo.rt" --layout square
+  expect 2 "$RETORT" build "$root/examples/demo.rt" --contractions mkl
+}

@@ -215,7 +215,7 @@ static void objects_say_it_too(void **state) {
   arena *a = arena_create();
   const graph *g = parse(a, frozen);
   product p;
-  assert_null(product_make(a, "net", "net.rt", 1, &g, NULL, false, NULL, &p));
+  assert_null(product_make(a, "net", "net.rt", 1, &g, &(compile_options){.cpu = NULL}, &p));
   char folder[] = "/tmp/retort-condition-XXXXXX", command[1024];
   assert_non_null(mkdtemp(folder));
   write_file(folder, "net.o", p.object.data, p.object.length);

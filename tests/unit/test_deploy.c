@@ -90,7 +90,7 @@ static void the_example_gives_the_bits_of_the_jit(void **state) {
   arena *a = arena_create();
   const graph *g = student_graph(a);
   product p;
-  assert_null(product_make(a, "student", "demo.rt", 1, &g, NULL, false, NULL, &p));
+  assert_null(product_make(a, "student", "demo.rt", 1, &g, &(compile_options){.cpu = NULL}, &p));
   char *bytes = make_weights(&p);
 
   char folder[] = "/tmp/retort-deploy-XXXXXX", command[1024], printed[256], wanted[256];

@@ -109,7 +109,7 @@ static void product_equals_the_jit(void **state) {
   if (!graphs[0] || !graphs[1])
     fail_msg("%s", error);
   product p;
-  assert_null(product_make(a, "net", "net.rt", 2, graphs, NULL, false, NULL, &p));
+  assert_null(product_make(a, "net", "net.rt", 2, graphs, &(compile_options){.cpu = NULL}, &p));
   static numbers n;
   for (int i = 0; i < IN * OUT; i++)
     n.weight[i] = (float)(i * 7919 % 1000) / 2000 - 0.25F;
