@@ -4,6 +4,7 @@
  * Each work runs in a process of its own, so that its peak memory is its own; values are medians.
  *   bench serve …      one work beside its peers (serve.c)
  *   bench lengths      of SST-2's sentences */
+#include "compiler/commands/tune.h"
 #include "tests/bench/work.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -102,6 +103,8 @@ int main(int count, char **arguments) {
           stderr);
     return 2;
   }
+  arena *a = arena_create();
+  tune_options(a, &options.compile, true);
   json_t *results = json_array();
   bool good = true;
   for (size_t i = 0; i < sizeof works / sizeof *works; i++) {
@@ -126,5 +129,6 @@ int main(int count, char **arguments) {
   json_t *all = json_pack("{s:o,s:i,s:o}", "cpu", cpu_name(), "threads", options.threads, "results", results);
   good = json_dump_file(all, to, JSON_INDENT(1)) == 0 && good;
   json_decref(all);
+  arena_destroy(a);
   return good ? 0 : 1;
 }

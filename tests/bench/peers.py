@@ -61,8 +61,9 @@ class Bench:
         inputs = self.batches[side.batch]
         threads = str(side.threads or self.options.threads)
         if side.kind == "retort":
-            named = ["--stage" if side.stage else "--model", side.stage or side.model]
-            return [self.bench, "serve", *named, "--weights", self.folder, "--threads", threads, "--layout", side.layout, "--teacher", side.teacher, "--precision", side.precision,
+            named = ["--stage", side.stage] if side.stage else ["--model", side.model]
+            return [self.bench, "serve", *named, "--weights", self.folder, "--threads", threads, "--layout", side.layout,
+                    "--teacher", side.teacher, "--precision", side.precision,
                     *(word for path in inputs for word in ("--inputs", path))]
         if side.kind == "pytorch":
             return [sys.executable, f"{HERE}/torch_peer.py", side.stage, self.folder, threads, *inputs]
@@ -94,12 +95,15 @@ class Bench:
         best = min(said, key=lambda choice: said[choice]["pytorch_distill_small_ms"])
         self.environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
         self.environment.update({"OPENBLAS_CORETYPE": best} if best == named else {})
+        # While nothing runs beside it.
+        subprocess.run([f"{self.build}/retort", "tune"], check=True, capture_output=True, env=self.environment)
         return {"used": best, "choices": said, "kernels": said[best]["kernels"], "torch": said[best]["version"]}
 
     def profile(self):
         """Of the dense distillation step: how near its contractions are to the rate measured beside them, and the rest's share."""
-        command = [f"{self.build}/retort", "bench", "--of", "imitate", "--rows", "32", "--length", "128", "--layout", "padded", "--json", "--models", "models",
-                   "--threads", str(self.options.threads), "--runs", str(min(self.options.runs or 3, 3)), "tests/bench/bench.rt"]
+        command = [f"{self.build}/retort", "bench", "--of", "imitate", "--rows", "32", "--length", "128", "--layout", "padded",
+                   "--json", "--models", "models", "--threads", str(self.options.threads),
+                   "--runs", str(min(self.options.runs or 3, 3)), "tests/bench/bench.rt"]
         said = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=self.environment).stdout)
         contractions = [kernel for kernel in said["kernels"] if "matmul" in kernel["what"]]
         seconds = sum(kernel["ms"] for kernel in contractions) / 1e3
@@ -120,7 +124,8 @@ class Bench:
             if row.peer.kind != "retort":
                 differences[row] = outputs.difference(steps[row.peer], steps[row.ours])
                 if not differences[row] <= row.tolerance:
-                    sys.exit(f"{row.work}, {row.variant}: outputs differ by {differences[row]:.2g} of the largest, more than {row.tolerance:g}")
+                    sys.exit(f"{row.work}, {row.variant}: outputs differ by {differences[row]:.2g} of the largest, "
+                             f"more than {row.tolerance:g}")
         self.take_turns(list(sides.values()), self.options.runs or group.runs)
         memory = {side: running.ask("memory") for side, running in sides.items()}
         floors = {side: running.ask("floor") for side, running in sides.items() if side.kind == "retort"}
@@ -152,7 +157,8 @@ def show(row):
         print(f"{row['work']:16} {row['variant']:34} {row['note']}", flush=True)
         return
     print(f"{row['work']:16} {row['variant']:34} {row['peer_ms']:10.3f} / {row['ours_ms']:9.3f} ms = {row['ratio']:6.2f}"
-          f"  (to reach {row['target'] or '-'}; floor {row['floor_ms']:.3f} ms; {row['peer_mib']:.0f} / {row['ours_mib']:.0f} MiB)", flush=True)
+          f"  (to reach {row['target'] or '-'}; floor {row['floor_ms']:.3f} ms; "
+          f"{row['peer_mib']:.0f} / {row['ours_mib']:.0f} MiB)", flush=True)
 
 
 def main():
@@ -174,8 +180,8 @@ def main():
             for row in bench.group(group):
                 show(row)
                 results.append(row)
-    all_ = {"cpu": cpu_line("model name"), "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"), "threads": options.threads,
-            "lengths": bench.lengths_from, "peers": versions, "openblas": library, "rows": results}
+    all_ = {"cpu": cpu_line("model name"), "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+            "threads": options.threads, "lengths": bench.lengths_from, "peers": versions, "openblas": library, "rows": results}
     if options.only in "profile":
         all_["profile"] = bench.profile()
         print("distill-base, dense, by kernels:", json.dumps(all_["profile"]), flush=True)

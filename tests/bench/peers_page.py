@@ -107,7 +107,7 @@ def place(ratio):
 
 
 def text(x, y, words, style="", anchor="start"):
-    return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}"{f" class={chr(34)}{style}{chr(34)}" if style else ""}>{escape(words)}</text>'
+    return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}" class="{style}">{escape(words)}</text>'
 
 
 def line(x, top, bottom, style):

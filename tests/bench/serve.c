@@ -13,6 +13,7 @@
  *                                              "bytes_per_second"} */
 #include "compiler/commands/precision.h"
 #include "compiler/commands/profile.h"
+#include "compiler/commands/tune.h"
 #include "tests/bench/bound.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -131,6 +132,7 @@ static bool prepare(server *s, failure *f) {
   s->arena = arena_create();
   if (!bound_read_sizes(s->inputs[0], &s->work, f))
     return false;
+  tune_options(s->arena, &s->options.compile, true);
   executable *e = bound_compile(s->arena, &s->work, &s->options, &s->graph, &teacher);
   if (!e)
     return fail(f, "it does not compile");
