@@ -114,7 +114,7 @@ demo: packages
 
 # The report is looked at in a browser.
 test:
-	@.ci/install chromium python3
+	@.ci/install chromium python3-numpy
 	@tests/run
 
 # Reference vectors and 2,000 random graphs with each pass and fusion switched off, for several processors.

@@ -292,6 +292,17 @@ static bool read_source(reading *r, expression *x) {
 
 /* ---- sets ---- */
 
+/* Whether a call or --set gives the parameter, which is the `position`-th by order (the source being the 0-th). */
+static bool says(reading *r, const expression *call, const char *name, int position) {
+  int by_order = 0;
+  for (int i = 0; i < call->as.call.count; i++) {
+    const char *by_name = call->as.call.arguments[i].name;
+    if (by_name ? strcmp(by_name, name) == 0 : by_order++ == position)
+      return true;
+  }
+  return override_find(&r->experiment->overrides, r->prefix, name);
+}
+
 static bool read_set(reading *r, expression *x) {
   enum { LENGTH_MIN = 3, LENGTH_MAX = 1 << 20 }; /* [CLS], one token, [SEP] */
   const char *example = "tsv(…) |> wordpiece(\"vocab.txt\", length: 64)";
@@ -318,6 +329,7 @@ static bool read_set(reading *r, expression *x) {
   r->set->tokenizer = tokenizer;
   r->set->vocabulary = scope_find(s, "vocabulary")->value.as.string;
   r->set->lower = scope_find(s, "lower")->value.as.boolean;
+  r->set->lower_said = says(r, x, "lower", 3);
   r->set->length = (int)length;
   return good && in_range(r, x->where, "length", length, LENGTH_MIN, LENGTH_MAX);
 }

@@ -83,11 +83,11 @@ typedef struct program_data { /* one set: `train` of `data train, dev = …` */
   bool labelled, paired, targeted;
   double share_begin, share_end; /* of all rows, in the order of the seed; 0 and 0: all of them */
   int64_t share_seed;
-  int classes;           /* 0: not said */
-  const char *tokenizer; /* "wordpiece" */
-  const char *vocabulary;
-  int length; /* most tokens of a row, special tokens included */
-  bool lower;
+  int classes;            /* 0: not said */
+  const char *tokenizer;  /* "wordpiece" */
+  const char *vocabulary; /* a file, or a folder with one and its settings */
+  int length;             /* most tokens of a row, special tokens included */
+  bool lower, lower_said; /* not said: a folder's settings may say otherwise */
   span where;
 } program_data;
 

@@ -2,6 +2,7 @@
 #include "compiler/commands/run_state.h"
 #include "compiler/graph/lookup.h"
 #include "runtime/data/file.h"
+#include "runtime/data/tokenizer_folder.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,23 +113,35 @@ bool run_make_models(run_state *r, failure *f) {
 
 /* ---- data ---- */
 
-static const wordpiece *find_tokenizer(run_state *r, const program_data *d, failure *f) {
-  char *path = file_locate(program_path(r->program), d->vocabulary, f);
-  if (!path)
-    return NULL;
+/* Takes over the path. NULL after a failure. */
+static const wordpiece *load_tokenizer(run_state *r, char *path, bool lower, failure *f) {
   for (int i = 0; i < r->tokenizer_count; i++)
-    if (strcmp(r->tokenizers[i].path, path) == 0 && r->tokenizers[i].lower == d->lower) {
+    if (strcmp(r->tokenizers[i].path, path) == 0 && r->tokenizers[i].lower == lower) {
       free(path);
       return r->tokenizers[i].tokenizer;
     }
-  wordpiece *tokenizer = wordpiece_load(path, d->lower, f);
+  wordpiece *tokenizer = wordpiece_load(path, lower, f);
   if (!tokenizer) {
     free(path);
     return NULL;
   }
   r->tokenizers = memory_resize(r->tokenizers, (size_t)r->tokenizer_count + 1, sizeof *r->tokenizers);
-  r->tokenizers[r->tokenizer_count++] = (struct run_tokenizer){path, d->lower, tokenizer};
+  r->tokenizers[r->tokenizer_count++] = (struct run_tokenizer){path, lower, tokenizer};
   return tokenizer;
+}
+
+static const wordpiece *find_tokenizer(run_state *r, const program_data *d, failure *f) {
+  char *path = file_locate(program_path(r->program), d->vocabulary, f);
+  tokenizer_settings settings = {.lower = d->lower};
+  bool good = path && tokenizer_settings_read(path, &settings, f);
+  if (good && settings.length_most > 0 && d->length > settings.length_most)
+    good = fail(f, "%s:%d: '%s' has rows of up to %d tokens, and %s says that its model takes %lld",
+                d->where.file->path, d->where.line, d->name, d->length, path, (long long)settings.length_most);
+  free(path);
+  if (good)
+    return load_tokenizer(r, settings.vocabulary, d->lower_said ? d->lower : settings.lower, f);
+  free(settings.vocabulary);
+  return NULL;
 }
 
 const wordpiece *run_tokenizer_of(const run_state *r, int data) {

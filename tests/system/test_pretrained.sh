@@ -147,3 +147,39 @@ test_pretrained_refused() {
   expect 1 "$RETORT" run read.rt --set from=./wide
   expect_text err "wide/config.json:2: broken JSON"
 }
+
+# A tokenizer's folder: its settings count where the file says nothing, and what cannot be done is refused.
+test_tokenizer_of_a_folder() {
+  mkdir cased
+  printf '%s\n' '[PAD]' '[UNK]' '[CLS]' '[SEP]' good Good >cased/vocab.txt
+  printf 'Good\t1\ngood\t0\n' >train.tsv
+  cat >task.rt <<'END'
+use pooled, losses, optimizers
+experiment task {
+  data train = tsv("train.tsv", label: 1, classes: 2) |> wordpiece("cased", length: 8)
+  model m = pooled(vocabulary: 6, width: 2, classes: 2)
+  stage learn { train m with classify  epochs 40  batch 2  optimizer adam(lr: 1e-1) }
+  evaluate m on train with accuracy
+}
+END
+  accuracy_of() { tr -d ' \n' <kept/results.json | sed 's/.*"accuracy":\([0-9.]*\).*/\1/'; }
+  # without settings texts are lower-cased, so the rows are equal
+  expect 0 "$RETORT" run task.rt --threads 1 --out kept
+  [ "$(accuracy_of)" = 0.5 ] || fail_test "$(accuracy_of) of equal rows"
+  echo '{"do_lower_case": false, "model_max_length": 16, "tokenizer_class": "BertTokenizer", "strip_accents": null}' >cased/tokenizer_config.json
+  expect 0 "$RETORT" run task.rt --threads 1 --out kept
+  [ "$(accuracy_of)" = 1.0 ] || fail_test "$(accuracy_of) of different rows"
+  expect_same kept/m/vocab.txt cased/vocab.txt
+  expect 0 "$RETORT" run task.rt --threads 1 --out kept --set data.train.lower=true
+  [ "$(accuracy_of)" = 0.5 ] || fail_test "--set is not heard"
+  expect 3 "$RETORT" run task.rt --threads 1 --set data.train.length=32
+  expect_text err "task.rt:3: 'train' has rows of up to 32 tokens" "its model takes 16"
+  for settings in '{"do_lower_case": 1}' '{"do_lower_case": true, "strip_accents": false}' '{"tokenize_chinese_chars": false}' \
+    '{"tokenizer_class": "GPT2Tokenizer"}' '{"model_max_length": "long"}' '[]' '{"do_lower_case": tr'; do
+    echo "$settings" >cased/tokenizer_config.json
+    expect 3 "$RETORT" run task.rt --threads 1
+    expect_text err "cased/tokenizer_config.json"
+  done
+  rm cased/vocab.txt
+  expect 3 "$RETORT" run task.rt --threads 1
+}
