@@ -1,7 +1,7 @@
 # Checks (compiler/advise) are silent where nothing is wrong; each one's bad example is a golden test (tests/golden/advise).
 
 # Warnings of checks end in their name; others are not meant here.
-silent() { # command… file
+silent() { # the command line
   expect 0 "$RETORT" "$@"
   grep -E '\[[a-z-]+\]$' err && fail_test "$*: $(cat err)"
   return 0
@@ -10,6 +10,9 @@ silent() { # command… file
 test_checks_silent_on_examples() {
   for file in "$root"/examples/*.rt; do
     silent check "$file"
+    for task in $(sed -n 's/.* if task == "\([a-z0-9]*\)".*/\1/p' "$file"); do
+      silent check "$file" --set task="$task"
+    done
   done
 }
 
