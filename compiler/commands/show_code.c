@@ -53,6 +53,7 @@ static int emit(const show_options *o, arena *a, emit_form form, text *to) {
   target_set_reproducible(t, o->reproducible);
   show_options own = *o;
   own.switches.library = target_contractions(t) == CONTRACTIONS_LIBRARY;
+  own.switches.float32_only = !target_multiplies_bf16(t);
   int status = STATUS_DONE;
   const step *s = find_step(&own, a, &status);
   const char *wrong = s ? emit_step(a, s, t, form, to) : NULL;

@@ -23,8 +23,11 @@ static void print_choice(const fusion *f, const target *t, const node *product, 
   int64_t n = size_or(product->shape.dims[product->shape.rank - 1], 0), k;
   const shape *left = &product->operands[0]->shape;
   k = size_or(left->dims[left->rank - 1], 0);
-  if (view_panels(f, product->operands[1]))
-    text_add(to, "tiles, in panels");
+  bool bf16 = product->attributes.bf16;
+  if (view_panels(f, product))
+    text_add(to, bf16 ? "tiles in bf16, in panels" : "tiles, in panels");
+  else if (bf16)
+    text_add(to, "tiles in bf16");
   else if (target_contractions(t) != CONTRACTIONS_AUTO)
     text_add(to, target_contractions(t) == CONTRACTIONS_LIBRARY ? "library" : "tiles");
   else if (!n || !k)

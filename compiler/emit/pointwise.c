@@ -97,6 +97,34 @@ static LLVMValueRef lower_cos(const lowering *l) {
 static LLVMValueRef lower_stop_gradient(const lowering *l) {
   return l->x[0];
 }
+/* ---- bf16: the upper half of a float's bits ---- */
+
+/* i32 with the 16 bits below: to nearest, ties to even; NaN is one of them. */
+static LLVMValueRef bf16_bits(const lowering *l, LLVMValueRef x) {
+  LLVMTypeRef i32 = type_of(x, DTYPE_I32);
+  LLVMValueRef half = LLVMConstInt(i32, 16, false), bits = LLVMBuildBitCast(l->b, x, i32, "");
+  LLVMValueRef odd = LLVMBuildAnd(l->b, LLVMBuildLShr(l->b, bits, half, ""), LLVMConstInt(i32, 1, false), "");
+  LLVMValueRef up = LLVMBuildAdd(l->b, odd, LLVMConstInt(i32, 0x7fff, false), "");
+  LLVMValueRef rounded = LLVMBuildLShr(l->b, LLVMBuildAdd(l->b, bits, up, ""), half, "");
+  return choose(l, LLVMBuildFCmp(l->b, LLVMRealUNO, x, x, ""), LLVMConstInt(i32, 0x7fc0, false), rounded);
+}
+
+static LLVMValueRef lower_bf16_words(const lowering *l) {
+  LLVMValueRef lower = bf16_bits(l, l->x[0]), upper = bf16_bits(l, l->x[1]);
+  LLVMValueRef half = LLVMConstInt(LLVMTypeOf(lower), 16, false);
+  return LLVMBuildOr(l->b, LLVMBuildShl(l->b, upper, half, ""), lower, "");
+}
+
+static LLVMValueRef lower_bf16_lower(const lowering *l) {
+  LLVMValueRef bits = LLVMBuildShl(l->b, l->x[0], LLVMConstInt(LLVMTypeOf(l->x[0]), 16, false), "");
+  return LLVMBuildBitCast(l->b, bits, type_of(bits, DTYPE_F32), "");
+}
+
+static LLVMValueRef lower_bf16_upper(const lowering *l) {
+  LLVMValueRef bits = LLVMBuildAnd(l->b, l->x[0], LLVMConstInt(LLVMTypeOf(l->x[0]), 0xffff0000u, false), "");
+  return LLVMBuildBitCast(l->b, bits, type_of(bits, DTYPE_F32), "");
+}
+
 static LLVMValueRef lower_not(const lowering *l) {
   return LLVMBuildNot(l->b, l->x[0], "");
 }

@@ -20,4 +20,14 @@ void tile_transpose_square(emitter *e, LLVMValueRef *rows, int lanes);
 /* A private constant. */
 LLVMValueRef tile_constant(emitter *e, LLVMValueRef content, const char *name);
 
+/* The members of a retort_tiles; functions and tables that are NULL are null pointers there. */
+typedef struct tiles_members {
+  int lanes, columns, count, always;
+  bool exact;
+  const int *heights;
+  LLVMValueRef tiles, narrow, transpose, costs;
+} tiles_members;
+/* The content of a retort_tiles. */
+LLVMValueRef tiles_content(emitter *e, const tiles_members *m);
+
 #endif

@@ -425,25 +425,44 @@ static LLVMValueRef emit_costs(emitter *e) {
   return tile_constant(e, LLVMConstArray2(real, numbers, 2 * MEMBERS), "costs");
 }
 
+static LLVMValueRef integer_member(const emitter *e, int number) {
+  return LLVMConstInt(e->type_i32, (unsigned long long)number, false);
+}
+
+static LLVMValueRef pointer_member(const emitter *e, LLVMValueRef pointer) {
+  return pointer ? pointer : LLVMConstNull(e->type_pointer);
+}
+
+LLVMValueRef tiles_content(emitter *e, const tiles_members *m) {
+  LLVMValueRef heights[HEIGHTS_MAX];
+  for (int i = 0; i < m->count; i++)
+    heights[i] = integer_member(e, m->heights[i]);
+  LLVMValueRef members[] = {integer_member(e, m->lanes),
+                            integer_member(e, m->columns),
+                            integer_member(e, m->count),
+                            integer_member(e, m->always),
+                            integer_member(e, m->exact),
+                            tile_constant(e, LLVMConstArray2(e->type_i32, heights, (unsigned)m->count), "heights"),
+                            pointer_member(e, m->tiles),
+                            pointer_member(e, m->narrow),
+                            pointer_member(e, m->transpose),
+                            pointer_member(e, m->costs)};
+  return LLVMConstStructInContext(e->context, members, sizeof members / sizeof *members, false);
+}
+
 static LLVMValueRef make_tiles(emitter *e) {
   const struct tile_table *table = table_of(e->target);
-  LLVMValueRef heights[HEIGHTS_MAX];
-  for (int i = 0; i < table->count; i++)
-    heights[i] = LLVMConstInt(e->type_i32, (unsigned long long)table->heights[i], false);
-  unsigned count = (unsigned)table->count;
-  int always = target_reproducible(e->target) ? 2 : target_contractions(e->target) == CONTRACTIONS_EMITTED;
-  LLVMValueRef members[] = {LLVMConstInt(e->type_i32, (unsigned long long)table->lanes, false),
-                            LLVMConstInt(e->type_i32, VECTORS_MAX * (unsigned long long)table->lanes, false),
-                            LLVMConstInt(e->type_i32, count, false),
-                            LLVMConstInt(e->type_i32, (unsigned long long)always, false),
-                            LLVMConstInt(e->type_i32, table->lanes == MASKED_LANES, false),
-                            tile_constant(e, LLVMConstArray2(e->type_i32, heights, count), "heights"),
-                            emit_heights(e, table, VECTORS_MAX),
-                            emit_heights(e, table, 1),
-                            emit_transpose(e, table->lanes),
-                            emit_costs(e)};
-  LLVMValueRef content = LLVMConstStructInContext(e->context, members, sizeof members / sizeof *members, false);
-  return tile_constant(e, content, "tiles");
+  tiles_members m = {.lanes = table->lanes,
+                     .columns = VECTORS_MAX * table->lanes,
+                     .count = table->count,
+                     .exact = table->lanes == MASKED_LANES,
+                     .heights = table->heights,
+                     .tiles = emit_heights(e, table, VECTORS_MAX),
+                     .narrow = emit_heights(e, table, 1),
+                     .transpose = emit_transpose(e, table->lanes),
+                     .costs = emit_costs(e)};
+  m.always = target_reproducible(e->target) ? 2 : target_contractions(e->target) == CONTRACTIONS_EMITTED;
+  return tile_constant(e, tiles_content(e, &m), "tiles");
 }
 
 LLVMValueRef emit_tiles(emitter *e) {

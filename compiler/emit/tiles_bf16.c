@@ -172,22 +172,15 @@ static LLVMValueRef emit_heights(emitter *e, int vectors) {
 }
 
 static LLVMValueRef make_tiles(emitter *e) {
-  LLVMValueRef sizes[HEIGHT_COUNT], one = LLVMConstInt(e->type_i32, 1, false);
-  LLVMValueRef always = LLVMConstInt(e->type_i32, target_reproducible(e->target) ? 2 : 1, false);
-  for (int i = 0; i < HEIGHT_COUNT; i++)
-    sizes[i] = LLVMConstInt(e->type_i32, (unsigned long long)heights[i], false);
-  LLVMValueRef members[] = {LLVMConstInt(e->type_i32, LANES, false),
-                            LLVMConstInt(e->type_i32, COLUMNS, false),
-                            LLVMConstInt(e->type_i32, HEIGHT_COUNT, false),
-                            always,
-                            one, /* exact */
-                            tile_constant(e, LLVMConstArray2(e->type_i32, sizes, HEIGHT_COUNT), "heights.bf16"),
-                            emit_heights(e, COLUMNS / LANES),
-                            emit_heights(e, 1),
-                            LLVMConstNull(e->type_pointer),
-                            LLVMConstNull(e->type_pointer)}; /* no costs */
-  LLVMValueRef tiles = LLVMConstStructInContext(e->context, members, sizeof members / sizeof *members, false);
-  LLVMValueRef all[] = {tiles, emit_along(e), emit_across(e)};
+  const tiles_members m = {.lanes = LANES,
+                           .columns = COLUMNS,
+                           .count = HEIGHT_COUNT,
+                           .always = target_reproducible(e->target) ? 2 : 1,
+                           .exact = true,
+                           .heights = heights,
+                           .tiles = emit_heights(e, COLUMNS / LANES),
+                           .narrow = emit_heights(e, 1)};
+  LLVMValueRef all[] = {tiles_content(e, &m), emit_along(e), emit_across(e)};
   return tile_constant(e, LLVMConstStructInContext(e->context, all, sizeof all / sizeof *all, false), "bf16");
 }
 

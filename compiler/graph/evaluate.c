@@ -12,6 +12,34 @@ typedef double evaluator(const double *x);
     return value;                                  \
   }
 
+/* The upper half of float32's bits, rounded; NaN is one of them. */
+static uint32_t bf16_bits(double x) {
+  float single = (float)x;
+  uint32_t bits;
+  memcpy(&bits, &single, sizeof bits);
+  if (isnan(x))
+    return 0x7fc0;
+  return (bits + 0x7fff + (bits >> 16 & 1)) >> 16; /* may carry into the exponent, and to infinity: as it should */
+}
+
+static double bf16_number(uint32_t bits) {
+  float single;
+  bits <<= 16;
+  memcpy(&single, &bits, sizeof bits);
+  return (double)single;
+}
+
+double evaluate_round_bf16(double x) {
+  return bf16_number(bf16_bits(x));
+}
+
+static uint32_t word(double x) {
+  return (uint32_t)(int64_t)x;
+}
+
+EVALUATE(bf16_words, (int32_t)(bf16_bits(x[1]) << 16 | bf16_bits(x[0])))
+EVALUATE(bf16_lower, bf16_number(word(x[0]) & 0xffff))
+EVALUATE(bf16_upper, bf16_number(word(x[0]) >> 16))
 EVALUATE(neg, -x[0])
 EVALUATE(abs, fabs(x[0]))
 EVALUATE(sign, isnan(x[0]) ? x[0] : (x[0] > 0) - (x[0] < 0))
@@ -81,16 +109,4 @@ double evaluate_pointwise(op o, dtype from, dtype to, const double *operands) {
     break;
   }
   return value;
-}
-
-double evaluate_round_bf16(double x) {
-  float single = (float)x;
-  uint32_t bits;
-  memcpy(&bits, &single, sizeof bits);
-  if (isnan(x))
-    return x;
-  bits += 0x7fff + (bits >> 16 & 1); /* may carry into the exponent, and to infinity: as it should */
-  bits &= 0xffff0000u;
-  memcpy(&single, &bits, sizeof bits);
-  return (double)single;
 }

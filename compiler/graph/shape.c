@@ -148,6 +148,19 @@ static const char *shape_rule_equal_real(request *r) {
   return !wrong && r->type != DTYPE_F32 ? needs(r, "f32") : wrong;
 }
 
+static const char *shape_rule_words(request *r) {
+  if (r->operands[0]->dtype != DTYPE_F32 || r->operands[1]->dtype != DTYPE_F32)
+    return needs(r, "f32");
+  r->type = DTYPE_I32;
+  return common_shape(r);
+}
+
+static const char *shape_rule_of_word(request *r) {
+  r->type = DTYPE_F32;
+  r->shape = r->operands[0]->shape;
+  return r->operands[0]->dtype == DTYPE_I32 ? NULL : needs(r, "i32");
+}
+
 static const char *shape_rule_compare(request *r) {
   dtype type = r->operands[0]->dtype;
   if (r->operands[1]->dtype != type)

@@ -45,7 +45,7 @@ static product describe(lowering *l, const root *r) {
   dim_table *t = builder_dims(l->b);
   const node *x = r->node->operands[0], *y = r->node->operands[1];
   product p = {.root = r, .rank = x->shape.rank};
-  p.b.base = view_panels(l->f, y);
+  p.b.base = view_panels(l->f, r->node);
   p.panels = p.b.base != NULL;
   bool found = view_of(l->f, x, &p.a) && (p.panels || view_of(l->f, y, &p.b)); /* roots.c has seen to it */
   (void)found;
@@ -115,7 +115,7 @@ static const subscript *base_start(lowering *l, const node *base) {
 static matrix right_operand(lowering *l, const product *p, const subscript *unit) {
   dim_table *t = builder_dims(l->b);
   if (p->panels) {
-    const dim *panel = dim_multiply(t, p->k, dim_constant(t, PANEL_COLUMNS));
+    const dim *panel = dim_multiply(t, p->b.base->shape.dims[1], dim_constant(t, PANEL_COLUMNS));
     return (matrix){.buffer = source_parameter(l, p->b.base),
                     .offset = subscript_constant(l->b, 0),
                     .stride = subscript_dim(l->b, panel),

@@ -204,8 +204,7 @@ static executable *compile_within(const graph *g, const target *t, const compile
   compile_options complete = *options;
   memory_budget *budget = &complete.switches.budget;
   complete.switches.library = target_contractions(t) == CONTRACTIONS_LIBRARY;
-  if (!target_multiplies_bf16(t))
-    passes_drop_precision(&complete.switches);
+  complete.switches.float32_only = !target_multiplies_bf16(t);
   budget->result = &done;
   const graph *optimized = passes_run_without(g, NULL, &complete.switches);
   budget->result = options->switches.budget.result;

@@ -71,8 +71,7 @@ const char *product_make(arena *a, const char *name, const char *source, int cou
   target_set_costs(t, options->costs);
   pass_switches own = options->switches;
   own.library = target_contractions(t) == CONTRACTIONS_LIBRARY;
-  if (!target_multiplies_bf16(t))
-    passes_drop_precision(&own);
+  own.float32_only = !target_multiplies_bf16(t);
   product_function *functions = arena_array(a, product_function, count + 1);
   const step **steps = arena_array(a, const step *, 2 * count + 1);
   int step_count = 0;

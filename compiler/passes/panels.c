@@ -2,6 +2,7 @@
  * order in which register tiles read them. In a step that updates something they stay as they are: its batches have so
  * many rows that packing costs little, and a second copy of a teacher's weights would cost memory. */
 #include "compiler/passes/panels.h"
+#include "compiler/passes/panels_words.h"
 #include "compiler/passes/pass.h"
 #include "runtime/core/retort.h"
 #include <string.h>
@@ -53,10 +54,12 @@ static bool cuts_columns_only(const node *slice) {
          dim_is_zero(a->slice.low[0]) && dim_is_zero(a->slice.low[1]) && a->slice.step[0] == 1 && a->slice.step[1] == 1;
 }
 
-/* The nodes between, `n` among them, in `between` when it is not NULL. */
-static const node *match(const node *n, const node **between, int *count) {
+enum { BETWEEN_MAX = 3 + WORDS_BETWEEN_MAX };
+
+/* The nodes between, `n` among them, in `between`. */
+static const node *match(const node *n, dtype type, const node **between, int *count) {
   const node *slice = n->op == OP_slice && cuts_columns_only(n) ? n : NULL, *wide = slice ? n->operands[0] : n;
-  if (wide->op != OP_reshape || wide->shape.rank != 2 || wide->dtype != DTYPE_F32)
+  if (wide->op != OP_reshape || wide->shape.rank != 2 || wide->dtype != type)
     return NULL;
   const node *permuted = wide->operands[0];
   if (permuted->op != OP_permute || permuted->shape.rank != 3 ||
@@ -72,15 +75,18 @@ static const node *match(const node *n, const node **between, int *count) {
 }
 
 const node *panels_kept(const node *n) {
-  const node *between[3];
+  const node *between[BETWEEN_MAX];
   int count;
-  return match(n, between, &count);
+  return match(n, DTYPE_F32, between, &count);
 }
 
-const node *view_panels(const fusion *f, const node *n) {
-  const node *between[3];
-  int count;
-  const node *kept = match(n, between, &count);
+const node *view_panels(const fusion *f, const node *matmul) {
+  const node *between[BETWEEN_MAX], *n = matmul->operands[1];
+  int count = 0, further = 0;
+  bool bf16 = matmul->attributes.bf16;
+  const node *read = bf16 ? words_kept(n, between, &count) : n;
+  const node *kept = read ? match(read, bf16 ? DTYPE_I32 : DTYPE_F32, between + count, &further) : NULL;
+  count += further;
   for (int i = 0; kept && i < count; i++)
     if (f->root_of[between[i]->id])
       return NULL;
@@ -92,7 +98,7 @@ const node *view_panels(const fusion *f, const node *n) {
 
 typedef struct panelling {
   graph *prepare; /* under construction */
-  node **kept;    /* by id of a right operand: the input, of the new graph, with its panels */
+  node **kept[2]; /* in float32, in bf16, by id of a right operand: the input, of the new graph, with its panels */
 } panelling;
 
 static bool is_weight(const node *n) {
@@ -112,10 +118,12 @@ static bool is_constant_view_of_weight(const node *n) {
 
 static bool has_panels(const node *matmul) {
   const node *b = matmul->operands[1];
-  return !matmul->attributes.bf16 && b->shape.rank == 2 && b->dtype == DTYPE_F32 && is_constant_view_of_weight(b) &&
-         !panels_kept(b) &&
-         retort_chooses_tiles(NULL, PANEL_COLUMNS / 2, constant_size(b->shape.dims[1]),
-                              constant_size(b->shape.dims[0]));
+  if (b->shape.rank != 2 || b->dtype != DTYPE_F32 || !is_constant_view_of_weight(b))
+    return false;
+  if (matmul->attributes.bf16)
+    return true;
+  return !panels_kept(b) && retort_chooses_tiles(NULL, PANEL_COLUMNS / 2, constant_size(b->shape.dims[1]),
+                                                 constant_size(b->shape.dims[0]));
 }
 
 /* The weight, or the view of it, in the graph of what is prepared. */
@@ -129,17 +137,18 @@ static node *imported(graph *prepare, const node *n) {
   return found ? found : graph_copy_node(prepare, n, NULL);
 }
 
-static node *keep_in_panels(panelling *p, graph *to, const node *b) {
-  if (p->kept[b->id])
-    return p->kept[b->id];
+static node *keep_in_panels(panelling *p, graph *to, const node *b, bool bf16) {
+  if (p->kept[bf16][b->id])
+    return p->kept[bf16][b->id];
   int number = 0;
   const char *name;
   do
     name = arena_print(to->arena, "panels.%d", number++);
   while (graph_find_input(p->prepare, name) || graph_find_input(to, name));
-  node *kept = panels_keep(p->prepare, imported(p->prepare, b));
+  node *matrix = imported(p->prepare, b);
+  node *kept = panels_keep(p->prepare, bf16 ? words_keep(p->prepare, matrix) : matrix);
   graph_output_add(p->prepare, name, kept);
-  return p->kept[b->id] = graph_input(to, INPUT_WEIGHT, name, DTYPE_F32, kept->shape, b->where);
+  return p->kept[bf16][b->id] = graph_input(to, INPUT_WEIGHT, name, kept->dtype, kept->shape, b->where);
 }
 
 static node *copy(void *context, graph *to, const node *old, node **operands) {
@@ -152,7 +161,13 @@ static node *read_panels(void *context, graph *to, const node *old, node **opera
   if (old->op != OP_matmul || !has_panels(old))
     return graph_copy_node(to, old, operands);
   const node *b = old->operands[1];
-  operands[1] = panels_read(to, keep_in_panels(p, to, b), b->shape, b->where);
+  node *kept = keep_in_panels(p, to, b, old->attributes.bf16);
+  if (old->attributes.bf16) {
+    shape words = {.rank = 2, .dims = {kept->shape.dims[1], b->shape.dims[1]}};
+    operands[1] = words_read(to, panels_read(to, kept, words, b->where), b->shape, b->where);
+  } else {
+    operands[1] = panels_read(to, kept, b->shape, b->where);
+  }
   return graph_copy_node(to, old, operands);
 }
 
@@ -179,7 +194,7 @@ static bool has_work(const graph *g) {
 graph *pass_panels(const graph *g) {
   if (!has_work(g))
     return graph_rewrite(g, NULL, copy, NULL);
-  panelling p = {.kept = arena_array(g->arena, node *, g->node_count)};
+  panelling p = {.kept = {arena_array(g->arena, node *, g->node_count), arena_array(g->arena, node *, g->node_count)}};
   p.prepare = g->prepare ? graph_rewrite(g->prepare, NULL, copy, NULL)
                          : graph_create(g->arena, g->dims, arena_print(g->arena, "%s_prepare", g->name));
   graph *result = pass_dce(graph_rewrite(g, NULL, read_panels, &p));

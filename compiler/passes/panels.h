@@ -17,7 +17,8 @@ node *panels_read(graph *g, node *kept, shape matrix, span where);
 /* What panels_read has made `n` from; NULL when n is nothing of that kind. */
 const node *panels_kept(const node *n);
 
-/* The same for code: the input or root that lies in memory in panels, dense and from its start; else NULL. */
-const node *view_panels(const fusion *f, const node *n);
+/* The same for code: the input or root that lies in memory in panels, dense and from its start, which `matmul` reads as
+ * its right operand; else NULL. Of a contraction in bf16 panels hold words (panels_words.h). */
+const node *view_panels(const fusion *f, const node *matmul);
 
 #endif

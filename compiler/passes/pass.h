@@ -53,6 +53,7 @@ typedef struct memory_budget {
 struct pass_switches {
   bool packed;         /* the tokens of ragged rows lie end to end */
   bool library;        /* the target's contractions are the library's: passes that serve register tiles are off */
+  bool float32_only;   /* no contraction is in bf16, whatever is asked for or the graph says */
   bool bf16;           /* contractions of all models that are not among `precisions` */
   int precision_count; /* at most PRECISION_NAMES_MAX, each name once */
   const precision_choice *precisions;
@@ -85,8 +86,6 @@ graph *passes_run_without(const graph *g, const char *until, const pass_switches
 
 /* One pass alone. */
 graph *pass_run(const pass *p, const graph *g, const pass_switches *switches);
-/* All in float32, for targets that multiply nothing else. */
-void passes_drop_precision(pass_switches *switches);
 /* The precision that is asked for, and no other pass: for the interpreter. g itself where there is nothing to do. */
 const graph *passes_set_precision(const graph *g, const pass_switches *switches);
 

@@ -85,11 +85,6 @@ graph *pass_run(const pass *p, const graph *g, const pass_switches *switches) {
   return p->run_asked ? p->run_asked(g, switches ? switches : &nothing) : p->run(g);
 }
 
-void passes_drop_precision(pass_switches *switches) {
-  switches->bf16 = false;
-  switches->precision_count = 0;
-}
-
 static bool asks_for_precision(const pass_switches *s) {
   return s && (s->bf16 || s->precision_count);
 }

@@ -77,9 +77,10 @@ static bool is_marked(const marking *m, const node *n) {
 }
 
 static node *mark(void *context, graph *to, const node *old, node **operands) {
+  const marking *m = context;
   node *n = graph_copy_node(to, old, operands);
   if (n->op == OP_matmul)
-    n->attributes.bf16 = n->attributes.bf16 || is_marked(context, old);
+    n->attributes.bf16 = !m->asked->float32_only && (n->attributes.bf16 || is_marked(m, old));
   return n;
 }
 

@@ -140,7 +140,8 @@ static void force_roots(fusion *f) {
     if (class == CLASS_REDUCTION || class == CLASS_CONTRACTION || class == CLASS_SCATTER)
       make_root(f, n);
     for (int k = 0; k < operands_in_memory(n); k++)
-      keep_base(f, n, n->operands[k]);
+      if (n->op != OP_matmul || k == 0 || !view_panels(f, n))
+        keep_base(f, n, n->operands[k]);
     keep_compared(f, n);
   }
   for (int i = 0; i < g->output_count; i++)
@@ -192,7 +193,7 @@ static bool serves_rows(const fusion *f, const node *reader, const node *x, cons
 
 static bool is_servable(const fusion *f, const node *reader, const node *x) {
   view v;
-  if (reader->op == OP_matmul && x == reader->operands[1] && view_panels(f, x))
+  if (reader->op == OP_matmul && x == reader->operands[1] && view_panels(f, reader))
     return true;
   if (!view_of(f, x, &v) || (v.bounded && !serves_rows(f, reader, x, &v)))
     return false;

@@ -443,6 +443,15 @@ static bool grow_scatter_add(drawing *d) {
   return true;
 }
 
+/* Now and then through words of bf16, which hold whole numbers up to 256 as they are. */
+static node *through_words(drawing *d, node *x, double bound) {
+  int way = d->graph->node_count % 3;
+  if (bound > 256 || way == 0)
+    return x;
+  node *words = graph_binary(d->graph, OP_bf16_words, x, x, nowhere);
+  return graph_unary(d->graph, way == 1 ? OP_bf16_lower : OP_bf16_upper, words, nowhere);
+}
+
 static bool grow_integer(drawing *d) {
   static const op arithmetic[] = {OP_add, OP_sub, OP_mul, OP_maximum, OP_minimum, OP_div};
   static const op compare[] = {OP_less, OP_less_equal, OP_equal, OP_not_equal};
@@ -457,7 +466,7 @@ static bool grow_integer(drawing *d) {
   pool_value x = *at, y = partner(d, &x);
   switch (random_below(&d->state, 4)) {
   case 0:
-    keep(d, graph_cast(g, x.node, DTYPE_F32, nowhere), x.bound);
+    keep(d, through_words(d, graph_cast(g, x.node, DTYPE_F32, nowhere), x.bound), x.bound);
     break;
   case 1:
     keep(d, graph_binary(g, compare[random_below(&d->state, 4)], x.node, y.node, nowhere), 1);
