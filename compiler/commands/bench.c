@@ -1,6 +1,7 @@
 /* `retort bench`: where the time of a step goes. */
 #include "compiler/commands/choose.h"
 #include "compiler/commands/command.h"
+#include "compiler/commands/layout.h"
 #include "compiler/commands/memory_option.h"
 #include "compiler/commands/precision.h"
 #include "compiler/commands/profile.h"
@@ -36,7 +37,9 @@ static int print_help(void) {
       "  --rows N              of the batch (default: the stage's; of a model 1)\n"
       "  --length N            of every row (default: the longest that the data can have, else 128)\n"
       "  --mean N              of rows with lengths: random ones up to the longest, with about this mean\n"
-      "  --layout LAYOUT       of rows with lengths: padded (default), or packed, their tokens end to end\n"
+      "  --layout LAYOUT       of rows with lengths: padded; packed, their tokens end to end; or auto (default): "
+      "packed\n"
+      "                        when --mean says that they differ and more than 5 %% would be padding\n"
       "  --threads N           threads (default: one a processor)\n"
       "  --runs N              medians of so many runs (default 21)\n"
       "  --memory SIZE         of the step (weights, state, batch, workspace) at the most: values are computed once "
@@ -60,6 +63,7 @@ static int print_help(void) {
 typedef struct bench_options {
   const char *file, *of;
   bool json;
+  layout_choice layout;
   int without_count;
   const char **without;
   int precision_count;
@@ -104,8 +108,9 @@ static void print_table(const bench_options *o, arena *a, const char *name, cons
   double floor = 0;
   for (int i = 0; i < p->row_count; i++)
     floor += p->rows[i].floor;
-  text_add(to, "%s: %d row%s of %d, %d thread%s: %.4f ms a step (median of %d), floor %.4f ms\n", name, o->profile.rows,
-           o->profile.rows == 1 ? "" : "s", o->profile.length, o->profile.threads, o->profile.threads == 1 ? "" : "s",
+  text_add(to, "%s: %d row%s of %d%s, %d thread%s: %.4f ms a step (median of %d), floor %.4f ms\n", name,
+           o->profile.rows, o->profile.rows == 1 ? "" : "s", o->profile.length,
+           o->profile.compile.switches.packed ? ", packed" : "", o->profile.threads, o->profile.threads == 1 ? "" : "s",
            p->step * 1e3, p->runs, floor * 1e3);
   print_memory(o, a, p, to);
   text_add(to, "measured beside it: contractions %.1f Gflop/s", p->rates.operations * 1e-9);
@@ -185,6 +190,9 @@ static int bench(bench_options *o, arena *a) {
   if (!g)
     return status;
   complete_sizes(o, p, &chosen);
+  const profile_options *sizes = &o->profile;
+  double padding = sizes->mean ? 1 - sizes->mean / (double)sizes->length : 0;
+  o->profile.compile.switches.packed = layout_is_packed(o->layout, sizes->rows, padding);
   tune_options(a, &o->profile.compile, true);
   const char *error = NULL;
   bool unfit = false;
@@ -238,7 +246,7 @@ int command_bench(int count, char **arguments) {
       option_number("bench", "--length", length, 1, 1 << 20, &o.profile.length) &&
       option_number("bench", "--mean", mean, 1, 1 << 20, &o.profile.mean) &&
       precision_read("bench", o.precision_count, o.precisions, o.choices, &o.profile.compile.switches) &&
-      layout_read("bench", layout, &o.profile.compile.switches.packed) &&
+      layout_read("bench", layout, &o.layout) &&
       option_number("bench", "--threads", threads, 1, 1024, &o.profile.threads) &&
       option_number("bench", "--runs", runs, 1, 100000, &o.profile.runs) &&
       memory_read("bench", memory, &o.profile.compile.switches.budget.bytes) &&

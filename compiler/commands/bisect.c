@@ -260,13 +260,13 @@ int command_bisect(int count, char **arguments) {
       {.name = NULL},
   };
   int status = STATUS_USAGE_WRONG;
-  if (options_read(count, arguments, options, &o.graph.file) &&
-      layout_read("bisect", layout, &o.graph.switches.packed) &&
+  if (options_read(count, arguments, options, &o.graph.file) && layout_read("bisect", layout, &o.graph.layout) &&
       option_number("bisect", "--rows", rows, 1, 1 << 20, &o.sizes.rows) &&
       option_number("bisect", "--length", length, 1, 1 << 20, &o.sizes.length) &&
       option_number("bisect", "--threads", threads, 1, 1024, &o.sizes.threads) &&
       option_number("bisect", "--seed", seed, 0, INT32_MAX, &seed_number)) {
     arena *a = arena_create();
+    o.graph.switches.packed = layout_is_packed(o.graph.layout, o.sizes.rows, 0); /* rows are equally long */
     o.sizes.seed = (uint64_t)seed_number;
     status = bisect(&o, a);
     arena_destroy(a);

@@ -173,6 +173,7 @@ int command_build(int count, char **arguments) {
   const char **precisions = calloc((size_t)count, sizeof *precisions);
   precision_choice *choices = calloc((size_t)count, sizeof *choices);
   const char *layout = NULL, *contractions = NULL;
+  layout_choice wanted = LAYOUT_PADDED; /* nobody knows the rows that a program will have */
   int precision_count = 0;
   if (!overrides || !precisions || !choices)
     memory_exhausted();
@@ -193,9 +194,10 @@ int command_build(int count, char **arguments) {
   int status = STATUS_USAGE_WRONG;
   if (options_read(count, arguments, options, &o.file) &&
       precision_read("build", precision_count, precisions, choices, &o.compile.switches) &&
-      layout_read("build", layout, &o.compile.switches.packed) &&
-      option_contractions("build", contractions, &o.compile.contractions)) {
+      layout_read("build", layout, &wanted) && option_contractions("build", contractions, &o.compile.contractions) &&
+      option_reproducible("build", o.compile.reproducible, o.compile.contractions)) {
     arena *a = arena_create();
+    o.compile.switches.packed = layout_is_packed(wanted, 0, 0);
     tune_options(a, &o.compile, true);
     status = build(&o, a);
     arena_destroy(a);

@@ -2,6 +2,7 @@
 #include "compiler/check/program.h"
 #include "compiler/commands/check_cost.h"
 #include "compiler/commands/command.h"
+#include "compiler/commands/layout.h"
 #include "compiler/commands/warnings.h"
 #include "compiler/commands/without.h"
 #include <stdlib.h>
@@ -44,7 +45,8 @@ static int print_help(void) {
 typedef struct check_options {
   const char *file;
   int threads, without_count;
-  bool packed, warnings_fatal;
+  layout_choice layout;
+  bool warnings_fatal;
   check_switches checks;
   const char **without;
   program_options program;
@@ -65,7 +67,7 @@ static void check_graphs(check_costs *c, diagnostics *d) {
 
 static int check(const check_options *o, arena *a) {
   diagnostics *d = diagnostics_create(a);
-  check_costs c = {.arena = a, .threads = o->threads, .switches = {.packed = o->packed}};
+  check_costs c = {.arena = a, .threads = o->threads, .switches = {.packed = o->layout == LAYOUT_PACKED}};
   if (!switch_off("check", o->without_count, o->without, &c.switches))
     return STATUS_USAGE_WRONG;
   c.program = program_load(a, o->file, &o->program, d);
@@ -113,7 +115,7 @@ int command_check(int count, char **arguments) {
       {.name = NULL},
   };
   int status = STATUS_USAGE_WRONG;
-  if (options_read(count, arguments, options, &o.file) && layout_read("check", layout, &o.packed) &&
+  if (options_read(count, arguments, options, &o.file) && layout_read("check", layout, &o.layout) &&
       warnings_known("check", &o.checks) && option_number("check", "--threads", threads, 1, 1024, &o.threads)) {
     arena *a = arena_create();
     o.program.models = models ? models : models_folder(a);

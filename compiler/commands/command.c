@@ -5,16 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-bool layout_read(const char *of, const char *word, bool *packed) {
-  if (!word)
-    return true;
-  *packed = strcmp(word, "packed") == 0;
-  if (*packed || strcmp(word, "padded") == 0)
-    return true;
-  fprintf(stderr, "retort %s: --layout %s: expected padded or packed; retort %s --help says more\n", of, word, of);
-  return false;
-}
-
 bool wants_help(int count, char **arguments) {
   for (int i = 1; i < count; i++)
     if (!strcmp(arguments[i], "--help") || !strcmp(arguments[i], "-h"))

@@ -64,9 +64,6 @@ bool option_contractions(const char *of, const char *word, contraction_code *by)
 bool option_reproducible(const char *of, bool reproducible, contraction_code by);
 /* OMP_NUM_THREADS, else one a processor. */
 int default_threads(void);
-/* Reads the word of --layout, `padded` or `packed`; NULL leaves *packed as it is. False after a message on stderr
- * («retort show: …»). */
-bool layout_read(const char *of, const char *word, bool *packed);
 /* Whether `--help` or `-h` is among the words. */
 bool wants_help(int count, char **arguments);
 

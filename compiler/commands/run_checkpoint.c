@@ -90,6 +90,9 @@ static json_t *identify(const run_state *r) {
   for (int i = 0; i < program_model_count(r->program); i++)
     note_hash(identity, "first weights of model", program_model_at(r->program, i)->name, hash_weights(r->models[i]));
   for (int i = 0; i < program_stage_count(r->program); i++)
+    note_text(identity, "layout of stage", program_stage_at(r->program, i)->name,
+              run_stage_layout(r, program_stage_at(r->program, i)).packed ? "packed" : "padded");
+  for (int i = 0; i < program_stage_count(r->program); i++)
     note_hash(identity, "stage", program_stage_at(r->program, i)->name, hash_stage(r, i));
   return identity;
 }

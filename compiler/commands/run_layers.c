@@ -116,7 +116,7 @@ static void read_row(layers *all, const binding *b, const batch *row, const samp
 /* Rows one by one: their values do not depend on who stands beside them. */
 static bool read_layers(run_state *r, int model, layers *all, const graph *g, const sample *s, failure *f) {
   callable forward;
-  executable *e = run_compile(r, g, &forward, f);
+  executable *e = run_compile(r, g, r->options->layout == LAYOUT_PACKED, &forward, f);
   binding *b = e ? binding_create(&forward, 1, &r->models[model], r->options->threads, f) : NULL;
   batcher *batches = b ? batcher_create(s->data, 1, binding_width(b), false, 0) : NULL;
   for (int i = 0; i < all->count; i++)

@@ -125,7 +125,7 @@ bool run_options_read(int count, char **arguments, const option *further, run_op
   failure f = {0};
   bool good = options_read(count, arguments, options, &o->file) &&
               memory_read(arguments[0], memory, &o->compile.switches.budget.bytes) &&
-              layout_read(arguments[0], layout, &o->compile.switches.packed) &&
+              layout_read(arguments[0], layout, &o->layout) &&
               option_contractions(arguments[0], contractions, &o->compile.contractions) &&
               option_reproducible(arguments[0], o->compile.reproducible, o->compile.contractions);
   if (good && !(parse_numbers(o, seed, threads, &f) && parse_checkpoints(o, steps, minutes, &f) &&

@@ -40,16 +40,17 @@ static executable *compile_as(const run_state *r, const graph *g, compile_option
   return e;
 }
 
-executable *run_compile_by(const run_state *r, const graph *g, contraction_code contractions, callable *function,
-                           failure *f) {
+executable *run_compile_by(const run_state *r, const graph *g, bool packed, contraction_code contractions,
+                           callable *function, failure *f) {
   compile_options options = r->options->compile;
   options.contractions = contractions;
+  options.switches.packed = packed;
   options.switches.budget = (memory_budget){0};
   return compile_as(r, g, options, function, f);
 }
 
-executable *run_compile(const run_state *r, const graph *g, callable *function, failure *f) {
-  return run_compile_by(r, g, r->options->compile.contractions, function, f);
+executable *run_compile(const run_state *r, const graph *g, bool packed, callable *function, failure *f) {
+  return run_compile_by(r, g, packed, r->options->compile.contractions, function, f);
 }
 
 /* ---- stages ---- */
@@ -63,6 +64,7 @@ typedef struct stage_context {
   weight_set **sets; /* students, fits, the optimizer's states, teachers */
   stage_parts parts;
   stage_teacher teacher;
+  run_layout layout;
   validation *validation; /* NULL: nothing is measured */
 } stage_context;
 
@@ -133,13 +135,6 @@ static void explain_failure(void *context, const stage_failure *what) {
   diagnostics_print(d, stderr, r->colour);
 }
 
-/* Stages differ in their order of rows and in their random numbers, equal ones of two runs do not. */
-static uint64_t stage_seed(const run_state *r, const program_stage *s) {
-  if (s->seed > 0)
-    return (uint64_t)s->seed;
-  return (r->options->seed + XXH3_64bits(s->name, strlen(s->name))) >> 1;
-}
-
 static int status_of(stage_result result, const failure *f) {
   switch (result) {
   case STAGE_DONE:
@@ -165,6 +160,8 @@ static int run_compiled(stage_context *c, const callable *step, failure *f) {
   text_add(&title, s->teacher_count ? "distill " : "train ");
   program_stage_models(r->program, s, &title);
   text_add(&title, " with %s", s->objective);
+  if (c->layout.packed && c->layout.padding >= 0)
+    text_add(&title, ", rows packed (%.0f %% would be padding)", 100 * c->layout.padding);
   stage_term *terms = memory_allocate((size_t)s->term_count, sizeof *terms);
   for (int i = 0; i < s->term_count; i++)
     terms[i] = (stage_term){.name = s->terms[i].name, .output = s->terms[i].output};
@@ -181,7 +178,7 @@ static int run_compiled(stage_context *c, const callable *step, failure *f) {
                 .by_length = s->by_length,
                 .steps = run_stage_steps(r, c->index),
                 .start = start,
-                .seed = stage_seed(r, s),
+                .seed = run_stage_seed(r, s),
                 .threads = r->options->threads,
                 .term_count = s->term_count,
                 .terms = terms,
@@ -238,18 +235,19 @@ static bool begin_parts(stage_context *c, const accumulation *parts, executable 
   c->parts.count = c->about->accumulate;
   c->parts.sums = make_sums(c, parts);
   c->sets[c->set_count++] = c->parts.sums;
-  compiled[0] = run_compile(c->run, parts->finish, &c->parts.finish, f);
+  compiled[0] = run_compile(c->run, parts->finish, c->layout.packed, &c->parts.finish, f);
   if (compiled[0] && parts->totals)
-    compiled[1] = run_compile(c->run, parts->totals, &c->parts.totals, f);
+    compiled[1] = run_compile(c->run, parts->totals, c->layout.packed, &c->parts.totals, f);
   return !f->text;
 }
 
 /* The step, within the memory that the options allow; says what that costs. NULL and *status when there is none. */
-static executable *compile_step(const run_state *r, int index, const graph *g, callable *step, int *status,
+static executable *compile_step(const run_state *r, int index, const graph *g, bool packed, callable *step, int *status,
                                 failure *f) {
   const program_stage *s = program_stage_at(r->program, index);
   rematerialization done = {.fits = true};
   compile_options options = r->options->compile;
+  options.switches.packed = packed;
   memory_budget *budget = &options.switches.budget;
   budget->rows = (s->batch + s->accumulate - 1) / s->accumulate;
   budget->length = program_data_at(r->program, s->data)->length;
@@ -271,11 +269,12 @@ int run_one_stage(run_state *r, int index, failure *f) {
   const program_stage *s = program_stage_at(r->program, index);
   int students = s->student_count, teachers = s->teacher_count;
   stage_context c = {.run = r, .about = s, .index = index, .set_count = students + 2 + teachers};
+  c.layout = run_stage_layout(r, s);
   callable step;
   const accumulation *parts = program_stage_parts(r->program, index);
   const graph *own = run_cut_teacher(r, index, parts ? parts->part : r->stages[index], &c.teacher);
   int status;
-  executable *e = compile_step(r, index, own, &step, &status, f), *more[2] = {0};
+  executable *e = compile_step(r, index, own, c.layout.packed, &step, &status, f), *more[2] = {0};
   if (!e)
     return status;
   c.changed_count = s->teachers_change ? c.set_count : students + 2;
@@ -330,7 +329,7 @@ static void note_result(run_state *r, const program_evaluation *v, int index, co
 static int evaluate_model(run_state *r, const program_evaluation *v, int index, evaluation_result *result, failure *f) {
   const struct evaluated_model *m = &v->models[index];
   callable forward;
-  executable *e = run_compile(r, r->forwards[m->model], &forward, f);
+  executable *e = run_compile(r, r->forwards[m->model], run_data_layout(r, r->data[v->data]).packed, &forward, f);
   if (!e)
     return STATUS_INTERNAL;
   bool good = evaluation_run(&(evaluation){.forward = forward,

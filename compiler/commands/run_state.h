@@ -3,6 +3,7 @@
 #define RETORT_RUN_STATE_H
 #include "compiler/advise/advise.h"
 #include "compiler/commands/command.h"
+#include "compiler/commands/layout.h"
 #include "compiler/link/executable.h"
 #include "compiler/passes/teacher.h"
 #include "runtime/run/checkpoint.h"
@@ -26,7 +27,8 @@ typedef struct run_options {
   const char **checks_off, **checks_on;
   check_switches checks; /* the same */
   bool warnings_fatal;
-  compile_options compile;
+  compile_options compile; /* but for switches.packed, which run_layout chooses */
+  layout_choice layout;
   bool resume;              /* `out` is the folder of a run that was cut off */
   bool restart;             /* with `resume`: what is there of another run is no error, this one starts anew */
   int64_t checkpoint_steps; /* 0: none by steps */
@@ -123,10 +125,25 @@ void run_free_data(run_state *r);
 
 enum { EVALUATION_BATCH = 64 };
 /* NULL after a failure. */
-executable *run_compile(const run_state *r, const graph *g, callable *function, failure *f);
+executable *run_compile(const run_state *r, const graph *g, bool packed, callable *function, failure *f);
 /* The same with contractions by that code. */
-executable *run_compile_by(const run_state *r, const graph *g, contraction_code contractions, callable *function,
-                           failure *f);
+executable *run_compile_by(const run_state *r, const graph *g, bool packed, contraction_code contractions,
+                           callable *function, failure *f);
+
+/* ---- run_layout.c ---- */
+
+typedef struct run_layout {
+  bool packed;
+  double padding; /* the share of padding in what was looked at; -1: nothing was, the layout was given */
+} run_layout;
+
+/* The layout for a stage's batches, by its data and seed: the same whenever it is asked for. */
+run_layout run_stage_layout(const run_state *r, const program_stage *s);
+/* For batches of EVALUATION_BATCH rows of a set, in its order. */
+run_layout run_data_layout(const run_state *r, const dataset *data);
+
+/* Stages differ in their order of rows and in their random numbers, equal ones of two runs do not. */
+uint64_t run_stage_seed(const run_state *r, const program_stage *s);
 
 int run_one_stage(run_state *r, int index, failure *f);
 int run_one_evaluation(run_state *r, int index, failure *f);

@@ -63,16 +63,18 @@ static void add_forms(teacher_outputs *outputs, text *to) {
   }
 }
 
-static kept_key make_key(const run_state *r, const dataset *data, const stage_teacher *t) {
+static kept_key make_key(const run_state *r, const dataset *data, bool packed, const stage_teacher *t) {
   const compile_options *how = &r->options->compile;
+  pass_switches switches = how->switches;
+  switches.packed = packed;
   text all = {0};
   text_add(&all, "retort %s, %s, threads %d, merges %d\n", RETORT_VERSION, run_processor(r),
            how->reproducible ? 0 : r->options->threads, how->switches.merge_limit);
   text_add(&all, "data %016llx padding %d\n", (unsigned long long)run_hash_data(data), data->padding);
   add_weights(r, t->cut.teacher, &all);
   add_forms(t->outputs, &all);
-  graph_print(how->interpret ? passes_set_precision(t->cut.teacher, &how->switches)
-                             : passes_run_without(t->cut.teacher, NULL, &how->switches),
+  graph_print(how->interpret ? passes_set_precision(t->cut.teacher, &switches)
+                             : passes_run_without(t->cut.teacher, NULL, &switches),
               false, &all);
   XXH128_hash_t hash = XXH3_128bits(all.data, all.length);
   text_free(&all);
@@ -220,7 +222,7 @@ static teacher_result fill(run_state *r, const program_stage *s, stage_teacher *
 
 static teacher_result keep(run_state *r, const program_stage *s, stage_teacher *t, const char *folder, failure *f) {
   const dataset *data = r->data[s->data];
-  kept_key key = make_key(r, data, t);
+  kept_key key = make_key(r, data, run_stage_layout(r, s).packed, t);
   char name[KEPT_NAME_SIZE];
   kept_name(&key, name);
   char *path = memory_print("%s/%s", folder, name);
@@ -281,7 +283,8 @@ int run_begin_teacher(run_state *r, int index, stage_teacher *t, failure *f) {
   if (!t->cut.teacher)
     return STATUS_DONE;
   callable function;
-  t->executable = run_compile_by(r, t->cut.teacher, teacher_contractions(r), &function, f);
+  t->executable =
+      run_compile_by(r, t->cut.teacher, run_stage_layout(r, s).packed, teacher_contractions(r), &function, f);
   if (!t->executable)
     return STATUS_INTERNAL;
   t->outputs =

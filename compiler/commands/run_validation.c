@@ -22,10 +22,11 @@ validation *validation_begin(run_state *r, const program_stage *s, failure *f) {
     return NULL;
   validation *v = memory_allocate(1, sizeof *v);
   *v = (validation){.run = r, .about = s};
+  bool packed = run_data_layout(r, r->data[s->validate_data >= 0 ? s->validate_data : s->keep_data]).packed;
   v->forwards = memory_allocate((size_t)s->student_count, sizeof *v->forwards);
   v->compiled = memory_allocate((size_t)s->student_count, sizeof *v->compiled);
   for (int i = 0; i < s->student_count && !f->text; i++)
-    v->compiled[i] = run_compile(r, r->forwards[s->students[i]], &v->forwards[i], f);
+    v->compiled[i] = run_compile(r, r->forwards[s->students[i]], packed, &v->forwards[i], f);
   if (s->keep_data >= 0) {
     const weight_set *student = r->models[s->students[0]];
     v->best = weight_set_create(student->count, student->items);

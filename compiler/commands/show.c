@@ -89,7 +89,8 @@ static int print_help(void) {
       "  --of STAGE            the experiment's stage whose graph is meant (default: the last one)\n"
       "  --of MODEL.FUNCTION   a model's function, for inference\n"
       "  --set NAME=VALUE      replaces what the file says; may be repeated\n"
-      "  --layout LAYOUT       of rows with lengths: padded (default), or packed, their tokens end to end\n"
+      "  --layout LAYOUT       of rows with lengths: padded (default), or packed, their tokens end to end; what auto\n"
+      "                        makes of it depends on data\n"
       "  --spans               with each node the place in the source that it came from\n"
       "  --cpu NAME            llvm, asm: code for that processor (an LLVM name; default: this one)\n"
       "  --contractions CODE   llvm, asm: auto, emitted or blas, as of retort run\n"
@@ -130,6 +131,7 @@ static int show(const show_options *given, arena *a) {
   if (!switch_off("show", o.without_count, o.without, &o.switches))
     return STATUS_USAGE_WRONG;
   o.switches.library = o.contractions == CONTRACTIONS_LIBRARY; /* where there is code, its target decides */
+  o.switches.packed = layout_is_packed(o.layout, 0, 0);
   show_stage *stage = o.stage ? find_stage(o.stage) : NULL;
   if (!stage)
     return no_stage(&o);
@@ -168,7 +170,7 @@ int command_show(int count, char **arguments) {
       {.name = NULL},
   };
   int status = STATUS_USAGE_WRONG;
-  if (options_read(count, arguments, options, &o.file) && layout_read("show", layout, &o.switches.packed) &&
+  if (options_read(count, arguments, options, &o.file) && layout_read("show", layout, &o.layout) &&
       memory_read("show", memory, &o.switches.budget.bytes) &&
       option_contractions("show", contractions, &o.contractions) &&
       option_reproducible("show", o.reproducible, o.contractions) &&

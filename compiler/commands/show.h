@@ -3,6 +3,7 @@
 #define RETORT_SHOW_H
 
 #include "compiler/commands/command.h"
+#include "compiler/commands/layout.h"
 #include "compiler/passes/pass.h"
 
 typedef struct show_options {
@@ -10,6 +11,7 @@ typedef struct show_options {
   const char *file, *stage, *of, *models, *cpu;
   contraction_code contractions;
   bool reproducible;
+  layout_choice layout;
   int override_count;
   const char **overrides;
   bool spans;

@@ -24,7 +24,23 @@ int show_fuse(const show_options *o, arena *a, text *to) {
   return print_fusion(o, a, FUSION_GROUPS, to);
 }
 
+/* Whether rows have lengths. */
+static bool is_ragged(const graph *g) {
+  for (int i = 0; i < dim_symbol_count(g->dims); i++)
+    if (dim_symbol_at(g->dims, i)->lengths)
+      return true;
+  return false;
+}
+
 int show_schedule(const show_options *o, arena *a, text *to) {
+  int status = STATUS_DONE;
+  const graph *g = show_find_graph(o, a, true, &status);
+  if (!g)
+    return status;
+  if (is_ragged(g))
+    text_add(to, "# rows with lengths: %s\n",
+             o->layout == LAYOUT_AUTO ? "padded; packed where more than 5 % of what batches hold is padding (auto)"
+                                      : layout_name(o->layout));
   return print_fusion(o, a, FUSION_SCHEDULE, to);
 }
 

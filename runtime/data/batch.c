@@ -160,3 +160,14 @@ const batch *batcher_fill_part(batcher *b, int64_t step, int64_t first, int64_t 
 const batch *batcher_fill(batcher *b, int64_t step) {
   return batcher_fill_part(b, step, 0, batcher_rows(b, step));
 }
+
+double batcher_padding(batcher *b, int64_t count) {
+  double all = 0, real = 0;
+  for (int64_t step = 0; step < count && step < batcher_per_epoch(b); step++) {
+    const batch *filled = batcher_fill(b, step);
+    all += (double)filled->rows * (double)filled->width;
+    for (int64_t i = 0; i < filled->rows; i++)
+      real += (double)filled->lengths[i];
+  }
+  return all > 0 ? 1 - real / all : 0;
+}

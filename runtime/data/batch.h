@@ -36,5 +36,7 @@ const batch *batcher_fill_part(batcher *b, int64_t step, int64_t first, int64_t 
  * as long as the batch is used. */
 const batch *batcher_fill_rows(batcher *b, const int64_t *rows, int64_t count, int64_t width);
 int64_t batcher_rows(const batcher *b, int64_t step); /* of the batch */
+/* The share of padding in the first `count` batches of an epoch, or in all if there are fewer. */
+double batcher_padding(batcher *b, int64_t count);
 
 #endif
