@@ -6,7 +6,7 @@
 Each side of a row is a process of its own that answers to commands (bench serve, torch_peer.py, onnx_peer.js), so that its
 peak memory is its own. Before anything is timed, outputs are compared: losses of three steps, or logits. Then all sides of
 a group are timed in turns; a row's values are medians. Needs Debian's python3-torch, and onnxruntime-node in
-BUILD/node_modules."""
+BUILD/node_modules, and 12 GB of memory."""
 import argparse
 import datetime
 import json
@@ -112,13 +112,18 @@ class Bench:
                 "rest_of_step": 1 - seconds * 1e3 / said["kernels_ms"], "flops_per_second": said["flops_per_second"],
                 "bytes_per_second": said["bytes_per_second"]}
 
+    def steps_of(self, side):
+        """In a process of their own: means over real tokens take PyTorch more memory than what is timed."""
+        running = self.start(side)
+        steps = [running.ask("step")["outputs"] for _ in range(STEPS if side.stage else 1)]
+        running.close()
+        return steps
+
     def group(self, group):
         """The rows of a group with their measurements."""
         there = [row for row in group.rows if "bf16" not in (row.ours.precision or "") or "avx512_bf16" in cpu_line("flags").split()]
         wanted = {side for row in there for side in (row.peer, row.ours)}
-        sides = {side: self.start(side) for side in sorted(wanted, key=repr)}
-        steps = {side: [running.ask("step")["outputs"] for _ in range(STEPS if side.stage else 1)]
-                 for side, running in sides.items() if not side.threads}
+        steps = {side: self.steps_of(side) for side in sorted(wanted, key=repr) if not side.threads}
         differences = {}
         for row in there:
             if row.peer.kind != "retort":
@@ -126,6 +131,7 @@ class Bench:
                 if not differences[row] <= row.tolerance:
                     sys.exit(f"{row.work}, {row.variant}: outputs differ by {differences[row]:.2g} of the largest, "
                              f"more than {row.tolerance:g}")
+        sides = {side: self.start(side) for side in sorted(wanted, key=repr)}
         self.take_turns(list(sides.values()), self.options.runs or group.runs)
         memory = {side: running.ask("memory") for side, running in sides.items()}
         floors = {side: running.ask("floor") for side, running in sides.items() if side.kind == "retort"}
