@@ -90,9 +90,10 @@ int main(int count, char **arguments) {
       i++;
     else if (strcmp(arguments[i], "--models") == 0 && next)
       options.models = arguments[++i];
-    else if (strcmp(arguments[i], "--layout") == 0 && next)
+    else if (strcmp(arguments[i], "--layout") == 0 && next) {
+      options.layout_chosen = true;
       options.compile.switches.packed = strcmp(arguments[++i], "packed") == 0;
-    else if (strcmp(arguments[i], "--only") == 0 && next)
+    } else if (strcmp(arguments[i], "--only") == 0 && next)
       only = arguments[++i];
     else
       to = arguments[i];

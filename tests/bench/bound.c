@@ -42,7 +42,9 @@ executable *bound_compile(arena *a, const work *w, const bench_options *options,
   diagnostics *d = diagnostics_create(a);
   const char *error = "no such stage or model";
   *g = cut_teacher(w, make_graph(a, w, options, d), teacher, &error);
-  executable *e = *g && diagnostics_error_count(d) == 0 ? executable_create(*g, &options->compile, &error) : NULL;
+  compile_options own = options->compile;
+  own.switches.packed = own.switches.packed || (w->ragged && !options->layout_chosen);
+  executable *e = *g && diagnostics_error_count(d) == 0 ? executable_create(*g, &own, &error) : NULL;
   if (!e) {
     diagnostics_print(d, stderr, false);
     fprintf(stderr, "%s: %s\n", w->name, error);

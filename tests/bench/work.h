@@ -22,6 +22,7 @@ typedef struct bench_options {
   const char *file;
   int threads, runs;
   compile_options compile;
+  bool layout_chosen; /* else ragged batches are packed, as `retort run` does by itself */
 } bench_options;
 
 typedef struct measurement {
