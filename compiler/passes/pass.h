@@ -75,6 +75,7 @@ graph *pass_pack(const graph *g);
 graph *pass_recompute(const graph *g);
 graph *pass_precision(const graph *g, const pass_switches *asked);
 graph *pass_freeze(const graph *g);
+graph *pass_join(const graph *g);
 graph *pass_panels(const graph *g);
 graph *pass_rematerialize(const graph *g, const pass_switches *asked);
 

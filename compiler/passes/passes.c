@@ -30,6 +30,11 @@ const pass passes[] = {
      .run_asked = pass_precision,
      .purpose = "marks the contractions that round their operands to bf16 (--precision)",
      .place = "behind simplify and pack, which make contractions; before freeze, which cuts off what they read"},
+    {.name = "join",
+     .run = pass_join,
+     .purpose = "makes one contraction of those of one value with several read-only weights",
+     .place =
+         "behind precision, which may differ between them; before freeze, which lays the weights side by side once"},
     {.name = "freeze",
      .run = pass_freeze,
      .purpose = "moves what depends on frozen weights alone into a graph that runs once",
