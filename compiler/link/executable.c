@@ -199,25 +199,33 @@ static double mebibytes(double bytes) {
   return bytes / (1024 * 1024);
 }
 
-static executable *compile_within(const graph *g, const target *t, const compile_options *options, const char **error) {
+/* The graphs that the passes make go when there is code; but what was done for a budget names nodes of theirs. */
+static executable *compile_passed(const graph *g, const target *t, const compile_options *options, const char **error) {
   rematerialization done = {.fits = true}; /* so it stays when the pass is switched off */
   compile_options complete = *options;
   memory_budget *budget = &complete.switches.budget;
   complete.switches.library = target_contractions(t) == CONTRACTIONS_LIBRARY;
   complete.switches.float32_only = !target_multiplies_bf16(t);
   budget->result = &done;
-  const graph *optimized = passes_run_without(g, NULL, &complete.switches);
+  arena *scratch = arena_create();
+  graph own = *g;
+  own.arena = budget->bytes > 0 ? g->arena : scratch;
+  const graph *optimized = passes_run_without(&own, NULL, &complete.switches);
   budget->result = options->switches.budget.result;
   if (budget->result)
     *budget->result = done;
-  if (!done.fits) {
-    *error = arena_print(g->arena, "the step does not fit into %.1f MiB: of %.1f MiB, %.1f MiB remain at the least",
-                         mebibytes(budget->bytes), mebibytes(done.before), mebibytes(done.after));
-    return NULL;
-  }
-  executable *e = compile(optimized, t, &complete, error);
+  executable *e = NULL;
+  const char *wrong = NULL;
+  if (done.fits)
+    e = compile(optimized, t, &complete, &wrong);
+  else
+    wrong = arena_print(scratch, "the step does not fit into %.1f MiB: of %.1f MiB, %.1f MiB remain at the least",
+                        mebibytes(budget->bytes), mebibytes(done.before), mebibytes(done.after));
   if (e)
     e->switches = complete.switches;
+  else
+    *error = arena_print(g->arena, "%s", wrong);
+  arena_destroy(scratch);
   return e;
 }
 
@@ -251,7 +259,7 @@ executable *executable_create(const graph *g, const compile_options *options, co
   if (!target_is_runnable(t))
     *error = arena_print(g->arena, "this machine cannot run code for '%s'", options->cpu);
   else
-    e = compile_within(g, t, options, error);
+    e = compile_passed(g, t, options, error);
   target_destroy(t);
   release_freed_memory();
   return e;
