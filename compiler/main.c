@@ -11,6 +11,8 @@ static const char environment[] = //
     "  RETORT_MODELS   the folder of the standard library\n"
     "  RETORT_DATA     where data is looked for that does not lie beside its file\n"
     "  RETORT_CACHE    the folder of what is kept between runs (default ~/.cache/retort; set to nothing: none)\n"
+    "  RETORT_CACHE_OBJECTS  how much of that compiled objects may take: beyond, those not used for longest go\n"
+    "                  (default 512MiB)\n"
     "  NO_COLOR        set to anything: no colour\n"
     "\n"
     "EXIT STATUS\n"

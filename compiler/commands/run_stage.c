@@ -27,6 +27,11 @@ static executable *compile_as(const run_state *r, const graph *g, compile_option
                               failure *f) {
   const char *error = NULL;
   options.cache = cache_folder(r->arena);
+  const char *most = getenv("RETORT_CACHE_OBJECTS");
+  if (most && *most && !parse_size(most, &options.cache_bytes)) {
+    fail(f, "RETORT_CACHE_OBJECTS is '%s', which is no size: 512MiB, 2GiB", most);
+    return NULL;
+  }
   executable *e = executable_create(g, &options, &error);
   if (!e) {
     fail(f, "cannot compile %s: %s", g->name, error ? error : "no reason given");

@@ -1,6 +1,8 @@
 /* Objects kept between runs. A file is a head, with a hash of what follows, and the object's bytes. It is written under
  * another name and renamed, so that nobody ever reads half of one. */
 #include "compiler/link/cache.h"
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +66,62 @@ bool cache_read(const char *folder, const char *key, text *object) {
     return false;
   bool good = read_checked(file, object);
   fclose(file);
+  if (good)
+    utimensat(AT_FDCWD, path, NULL, 0); /* it was used now */
   return good;
+}
+
+/* ---- how much is kept ---- */
+
+typedef struct kept_object {
+  char *path;
+  int64_t bytes;
+  struct timespec used;
+} kept_object;
+
+static int compare_uses(const void *x, const void *y) {
+  const kept_object *a = x, *b = y;
+  if (a->used.tv_sec != b->used.tv_sec)
+    return a->used.tv_sec < b->used.tv_sec ? -1 : 1;
+  return (a->used.tv_nsec > b->used.tv_nsec) - (a->used.tv_nsec < b->used.tv_nsec);
+}
+
+static bool is_object(const char *name) {
+  static const char suffix[] = ".object";
+  size_t length = strlen(name), end = sizeof suffix - 1;
+  return length > end && strcmp(name + length - end, suffix) == 0;
+}
+
+/* The folder's objects, in an arena; how many. */
+static int list_objects(arena *a, const char *folder, kept_object **list) {
+  int count = 0;
+  DIR *opened = opendir(folder);
+  for (struct dirent *entry; opened && (entry = readdir(opened)) != NULL;) {
+    struct stat about;
+    char *path = arena_print(a, "%s/%s", folder, entry->d_name);
+    if (!is_object(entry->d_name) || stat(path, &about) != 0 || !S_ISREG(about.st_mode))
+      continue;
+    kept_object found = {.path = path, .bytes = about.st_size, .used = about.st_mtim};
+    arena_append(a, *list, count, found);
+  }
+  if (opened)
+    closedir(opened);
+  return count;
+}
+
+void cache_keep_within(const char *folder, int64_t bytes) {
+  arena *a = arena_create();
+  kept_object *list = NULL;
+  int count = list_objects(a, folder, &list);
+  int64_t all = 0;
+  for (int i = 0; i < count; i++)
+    all += list[i].bytes;
+  if (all > bytes)
+    qsort(list, (size_t)count, sizeof *list, compare_uses);
+  for (int i = 0; i < count - 1 && all > bytes; i++)
+    if (remove(list[i].path) == 0)
+      all -= list[i].bytes;
+  arena_destroy(a);
 }
 
 void cache_make_folder(const char *folder) {

@@ -50,8 +50,10 @@ static const char *find_object(arena *a, const graph *g, const target *t, const 
   if (key && cache_read(cache, key, object))
     return NULL;
   const char *wrong = make_object(a, g, t, options, object);
-  if (key && !wrong)
+  if (key && !wrong) {
     cache_write(cache, key, object);
+    cache_keep_within(cache, options->cache_bytes > 0 ? options->cache_bytes : CACHE_OBJECT_BYTES);
+  }
   return wrong;
 }
 

@@ -16,6 +16,7 @@ typedef struct compile_options {
   bool reproducible;        /* target_set_reproducible */
   const retort_cost *costs; /* of contractions by two codes, as tune.h has them; NULL: not known */
   const char *cache;        /* folder of the object cache; NULL: none */
+  int64_t cache_bytes;      /* of all its objects; 0: CACHE_OBJECT_BYTES */
   pass_switches switches;
 } compile_options;
 

@@ -1,6 +1,7 @@
 /* The object cache: what is kept comes back as it was, and nothing else does. */
 #include "compiler/link/cache.h"
 #include "compiler/link/executable.h"
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -150,12 +151,39 @@ static void executables_use_it(void **state) {
   executable_destroy(e);
 }
 
+static void those_not_used_go(void **state) {
+  fixture *f = *state;
+  static const char *const keys[] = {"a", "b", "c", "d"};
+  text written = {0}, read = {0};
+  text_add(&written, "an object of some bytes");
+  for (int i = 0; i < 4; i++) {
+    cache_write(f->nested, keys[i], &written);
+    const struct timespec times[2] = {{.tv_sec = 1000 + i}, {.tv_sec = 1000 + i}};
+    assert_int_equal(utimensat(AT_FDCWD, arena_print(f->arena, "%s/%s.object", f->nested, keys[i]), times, 0), 0);
+  }
+  struct stat about;
+  assert_int_equal(stat(arena_print(f->arena, "%s/a.object", f->nested), &about), 0);
+  assert_true(cache_read(f->nested, "a", &read)); /* now it is the one used last */
+  cache_keep_within(f->nested, 4 * about.st_size);
+  assert_true(access(arena_print(f->arena, "%s/b.object", f->nested), R_OK) == 0);
+  cache_keep_within(f->nested, 3 * about.st_size);
+  assert_false(cache_read(f->nested, "b", &read));
+  cache_keep_within(f->nested, 2 * about.st_size);
+  assert_false(cache_read(f->nested, "c", &read));
+  cache_keep_within(f->nested, 1);
+  assert_false(cache_read(f->nested, "d", &read));
+  assert_true(cache_read(f->nested, "a", &read));
+  cache_keep_within("/no/such/folder", 1);
+  text_free(&written), text_free(&read);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(objects_come_back, set_up, tear_down),
       cmocka_unit_test_setup_teardown(changed_objects_do_not, set_up, tear_down),
       cmocka_unit_test_setup_teardown(what_cannot_be_written_is_not_kept, set_up, tear_down),
       cmocka_unit_test_setup_teardown(keys_tell_graphs_and_targets_apart, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(those_not_used_go, set_up, tear_down),
       cmocka_unit_test_setup_teardown(executables_use_it, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
