@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* With --precision bf16: what a case's own tolerance is added to. A number is off by up to 2^-9 of itself when it is
+ * rounded, and a sum of k products of numbers around 1 by a few times sqrt(k) as much. */
+static const double BF16_TOLERANCE = 0.04;
+
 static const struct {
   const char *kind;
   case_runner *run;
@@ -48,6 +52,10 @@ static outcome run_case(const char *folder, const char *name, const run_options 
   c.settings = settings;
   comparison result = {.atol = json_number_value(json_object_get(settings, "atol")),
                        .rtol = json_number_value(json_object_get(settings, "rtol"))};
+  if (run->compile.switches.bf16) {
+    result.atol += BF16_TOLERANCE;
+    result.rtol += BF16_TOLERANCE;
+  }
   if (!runner(&c, &result) || result.tensors == 0)
     result.failed = true;
   printf("%s: max error %.3g, tolerance %.3g + %.3g |x|, %s\n", name, result.worst, result.atol, result.rtol,
@@ -64,7 +72,8 @@ static int not_hidden(const struct dirent *entry) {
 
 static int usage(void) {
   fputs("usage: reference [--interpret] [--layout padded|packed] [--threads N] [--cpu NAME] "
-        "[--contractions auto|emitted|blas] [--without PASS] [--models FOLDER] [--folder FOLDER] FOLDER\n",
+        "[--contractions auto|emitted|blas] [--precision bf16] [--without PASS] [--models FOLDER] [--folder FOLDER] "
+        "FOLDER\n",
         stderr);
   return 2;
 }
@@ -86,6 +95,8 @@ int main(int count, char **arguments) {
       i++;
     else if (strcmp(arguments[i], "--contractions") == 0 && next && contractions_read(next, &run.compile.contractions))
       i++;
+    else if (strcmp(arguments[i], "--precision") == 0 && next && strcmp(next, "bf16") == 0)
+      run.compile.switches.bf16 = i++ > 0;
     else if (strcmp(arguments[i], "--models") == 0 && next)
       run.models = arguments[++i];
     else if (strcmp(arguments[i], "--folder") == 0 && next)
