@@ -23,8 +23,12 @@ static void lower_rows(lowering *l) {
   if (single) {
     l->row = subscript_constant(b, 0);
     lower_row(l);
-  } else
-    lower_row_loop(l, subscript_variable(b, VARIABLE_BEGIN), subscript_variable(b, VARIABLE_END));
+  } else {
+    const subscript *from = subscript_variable(b, VARIABLE_BEGIN), *to = subscript_variable(b, VARIABLE_END);
+    if (l->g->ragged)
+      lower_ragged_part(l, &from, &to);
+    lower_row_loop(l, from, to);
+  }
   lower_part_end(l);
   p->work = subscript_multiply(b, l->rows, subscript_dim(b, l->row_work));
   lower_finish(l);

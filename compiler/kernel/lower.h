@@ -57,6 +57,11 @@ lowering *lowering_create(const fusion *f);
 /* The kernel of one group; its builder is left in l->b. */
 void lower_group(lowering *l, group *g);
 
+/* ragged.c: at the beginning of a part, the rows that it computes of a ragged group: such that all parts take about as
+ * long as each other. */
+void lower_ragged_part(lowering *l, const subscript **from, const subscript **to);
+/* At the beginning of a row: its length, and its first token. */
+void lower_ragged_row(lowering *l);
 /* A size as the bound of a loop or product: of a ragged group, the row's own length for T. */
 const subscript *bound_of(lowering *l, const dim *size);
 

@@ -404,33 +404,9 @@ static void lower_section(lowering *l, const section *s) {
     l->registers[l->g->roots[i]->index] = -1;
 }
 
-/* ---- ragged rows ---- */
-
-const subscript *bound_of(lowering *l, const dim *size) {
-  return l->g->ragged && size == l->f->ragged->width ? l->length : subscript_dim(l->b, size);
-}
-
-/* An element of a vector over B as a number that the row keeps. */
-static const subscript *row_number(lowering *l, const node *vector, const places *at, const subscript *about) {
-  int number = builder_register(l->b, vector->dtype);
-  builder_set(l->b, number, lower_node(l, vector, at))->reg.about = about;
-  return subscript_of_value(l->b, value_register(l->b, number));
-}
-
-static void begin_ragged_row(lowering *l) {
-  shape s = l->g->contraction->node->shape;
-  places batch = {0}, at = {0};
-  places_split(l->b, s.dims, s.rank - 2, l->row, batch.axis);
-  at.axis[0] = batch.axis[ragged_row_axis(l->f->ragged, s, s.rank - 2)];
-  l->generation++;
-  const subscript *tokens = subscript_dim(l->b, l->f->ragged->tokens), *rows = subscript_dim(l->b, l->f->ragged->rows);
-  l->length = row_number(l, l->f->ragged->lengths, &at, subscript_binary(l->b, SUBSCRIPT_DIVIDE, tokens, rows));
-  l->start = row_number(l, l->f->ragged->starts, &at, NULL);
-}
-
 void lower_row(lowering *l) {
   if (l->g->ragged)
-    begin_ragged_row(l);
+    lower_ragged_row(l);
   l->row_work = dim_constant(l->f->graph->dims, 0);
   for (int i = 0; i < l->g->section_count; i++)
     lower_section(l, &l->g->sections[i]);
