@@ -1,6 +1,7 @@
 /* The packed layout computes what the padded one does: every output, padding and gradients among them, whatever padding
  * of the inputs holds; by the reference interpreter, and as machine code. */
 #include "compiler/grad/differentiate.h"
+#include "compiler/passes/fusion.h"
 #include "compiler/passes/pass.h"
 #include "tests/unit/checked.h"
 #include "tests/unit/emitted_graph.h"
@@ -111,11 +112,13 @@ static double draw_element(const node *n, uint64_t *state, const int64_t *sizes,
   return random_between(state, -1.5, 1.5);
 }
 
-/* By name, so that both layouts get the same; the last draw has padding full of large numbers. */
+/* By name, so that both layouts get the same; the last draw has padding full of large numbers, and work for several
+ * threads. */
 static random_inputs draw(arena *a, const graph *g, int number) {
   random_inputs in = {.bindings = arena_array(a, int64_t, dim_symbol_count(g->dims) + 1),
                       .inputs = arena_array(a, tensor_value, g->node_count + 1)};
-  const int64_t sizes[2] = {number == 1 ? 1 : 4, 3 + 2 * number};
+  static const int64_t all[DRAWS][2] = {{4, 3}, {1, 5}, {9, 40}};
+  const int64_t *sizes = all[number];
   for (int i = 0; i < dim_symbol_count(g->dims); i++)
     in.bindings[i] = sizes[dim_symbol_at(g->dims, i)->of != NULL];
   for (int id = 0; id < g->node_count; id++) {
@@ -209,7 +212,39 @@ static void gradients_are_equal(void **state) {
   }
 }
 
+/* Attention in the packed layout gathers nothing: its products end at the rows' own lengths. */
+static void attention_is_ragged(void **state) {
+  (void)state;
+  static const char *const bodies[] = {
+      "merge_heads(dropout(softmax(attention_scores(split_heads(x @ w, 2), split_heads(tanh(x @ w), 2))), 0.25) @ "
+      "split_heads(x @ w, 2)) @ w + x",
+      "mean(square(attention_scores(split_heads(x @ w, 2), split_heads(x @ w, 2)) - "
+      "attention_scores(split_heads(tanh(x @ w), 2), split_heads(gelu(x @ w), 2))))"};
+  for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+    checked c;
+    const graph *g = with_gradients(&c, bodies[i]);
+    fusion *f = fusion_create(passes_run_without(g, NULL, &(pass_switches){.packed = true}));
+    int products = 0;
+    for (int k = 0; k < f->root_count; k++) {
+      const root *r = f->roots[k];
+      if (r->node->op == OP_gather && r->node->dtype == DTYPE_F32 && r->node->shape.rank > 3) {
+        text t = {0};
+        fusion_print(f, FUSION_GROUPS, &t);
+        graph_print(f->graph, false, &t);
+        fail_msg("%s", t.data);
+      }
+      if (r->node->op != OP_matmul || r->node->shape.rank != 4)
+        continue;
+      assert_true(r->group->ragged);
+      products++;
+    }
+    assert_true(products >= 3);
+    checked_close(&c);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(values_are_equal), cmocka_unit_test(gradients_are_equal)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(values_are_equal), cmocka_unit_test(gradients_are_equal),
+                                     cmocka_unit_test(attention_is_ragged)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
