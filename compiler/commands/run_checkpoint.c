@@ -50,8 +50,8 @@ static uint64_t hash_weights(const weight_set *set) {
 static uint64_t hash_stage(const run_state *r, int index) {
   const program_stage *s = program_stage_at(r->program, index);
   text all = {0};
-  text_add(&all, "%s %s %d %lld %lld\n", s->name, program_data_at(r->program, s->data)->name, s->batch,
-           (long long)s->seed, (long long)run_stage_steps(r, index));
+  text_add(&all, "%s %s %d by length %lld %lld %lld\n", s->name, program_data_at(r->program, s->data)->name, s->batch,
+           (long long)s->by_length, (long long)s->seed, (long long)run_stage_steps(r, index));
   text_add(&all, "validate %d %lld %d %s %lld\n", s->validate_data, (long long)s->validate_every, s->keep_data,
            s->keep_metric ? s->keep_metric : "-", (long long)s->patience);
   graph_print(r->stages[index], false, &all);
@@ -81,8 +81,14 @@ static json_t *identify(const run_state *r) {
   note_number(identity, "--seed", r->options->seed);
   note_number(identity, "--threads", (uint64_t)r->options->threads);
   note_text(identity, "processor", NULL, run_processor(r));
+  text precisions = {0};
   for (int i = 0; i < r->options->precision_count; i++)
-    note_text(identity, "--precision", NULL, r->options->precisions[i]);
+    text_add(&precisions, "%s%s", i ? " " : "", r->options->precisions[i]);
+  note_text(identity, "--precision", NULL, precisions.length ? precisions.data : "float32");
+  text_free(&precisions);
+  note_number(identity, "--memory", (uint64_t)r->options->compile.switches.budget.bytes);
+  note_number(identity, "passes left out", r->options->compile.switches.without);
+  note_number(identity, "fusion", (uint64_t)r->options->compile.switches.merge_limit);
   note_text(identity, "form of teacher outputs", NULL, run_teacher_form(r));
   for (int i = 0; i < program_data_count(r->program); i++)
     if (r->data[i])

@@ -109,7 +109,7 @@ test_checkpoint_of_something_else() {
   expect_text err "--threads: it was 1, now it is 2"
   expect 3 "$RETORT" run task.rt --resume kept --threads 1 --set stage.imitate.optimizer.lr=1e-3
   expect_text err "stage 'imitate'"
-  grep -q "stage 'learn'" err && fail_test "the first stage does not differ: $(cat err)"
+  grep -q "^  stage 'learn'" err && fail_test "the first stage does not differ: $(cat err)"
   cp train.tsv train.before
   sed -i '1s/^/good /' train.tsv
   expect 3 "$RETORT" run task.rt --resume kept --threads 1
@@ -126,6 +126,28 @@ test_checkpoint_of_something_else() {
   echo "# the end" >>task.rt
   expect 0 "$RETORT" run task.rt --resume kept --threads 1
   expect_text err "goes on after step"
+}
+
+# What the code and the order of the rows depend on.
+test_checkpoint_of_other_options() {
+  make_killed_run --precision teacher=float32 --precision student=float32
+  go_on() { expect 3 "$RETORT" run task.rt --resume kept --threads 1 "$@"; }
+  go_on --precision teacher=bf16 --precision student=float32
+  expect_text err "--precision: it was teacher=float32 student=float32, now it is teacher=bf16 student=float32"
+  set -- --precision teacher=float32 --precision student=float32
+  go_on "$@" --memory 1T
+  expect_text err "--memory: it was 0, now it is 1099511627776"
+  go_on "$@" --without cse
+  expect_text err "passes left out"
+  go_on "$@" --without fuse
+  expect_text err "fusion"
+  cp task.rt task.before
+  sed -i 's/epochs 400 /&by_length 4 /' task.rt
+  go_on "$@"
+  grep -q "^  stage 'learn'" err || fail_test "another order of rows is not seen: $(cat err)"
+  nothing_lost
+  cp task.before task.rt
+  expect 0 "$RETORT" run task.rt --resume kept --threads 1 "$@"
 }
 
 test_checkpoint_that_is_damaged() {
