@@ -5,6 +5,7 @@
 #include "compiler/commands/memory_option.h"
 #include "compiler/commands/precision.h"
 #include "compiler/commands/profile.h"
+#include "compiler/commands/run_state.h"
 #include "compiler/commands/tune.h"
 #include "compiler/commands/units.h"
 #include "compiler/commands/without.h"
@@ -126,9 +127,10 @@ static void print_table(const bench_options *o, arena *a, const char *name, cons
 }
 
 static json_t *row_to_json(const profile_row *r) {
-  return json_pack("{s:s, s:s, s:s, s:i, s:i, s:f, s:f, s:f, s:f}", "kernel", r->kernel, "what", r->what, "file",
-                   r->where.file ? r->where.file->path : "", "line", r->where.line, "column", r->where.column, "ms",
-                   r->seconds * 1e3, "flops", r->operations, "bytes", r->bytes, "floor_ms", r->floor * 1e3);
+  return json_pack("{s:s, s:s, s:o, s:i, s:i, s:f, s:f, s:f, s:f}", "kernel", r->kernel, "what", r->what, "file",
+                   run_text_json(r->where.file ? r->where.file->path : ""), "line", r->where.line, "column",
+                   r->where.column, "ms", r->seconds * 1e3, "flops", r->operations, "bytes", r->bytes, "floor_ms",
+                   r->floor * 1e3);
 }
 
 static json_t *memory_to_json(const profile *p) {

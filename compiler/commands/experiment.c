@@ -72,7 +72,7 @@ static json_t *describe(const experiment_plan *p) {
   }
   for (int i = 0; i < p->seed_count; i++)
     json_array_append_new(seeds, json_integer(p->seeds[i]));
-  return json_pack("{s:s, s:o, s:o}", "file", p->common->file, "seeds", seeds, "sweep", sweeps);
+  return json_pack("{s:o, s:o, s:o}", "file", run_text_json(p->common->file), "seeds", seeds, "sweep", sweeps);
 }
 
 static bool begin_folder(const experiment_plan *p, failure *f) {
@@ -168,8 +168,10 @@ static int report(experiment *x, int status) {
     return status;
   summary_print(x->summary, stdout, isatty(STDOUT_FILENO) && !(no_color && *no_color));
   int printed = finish_output();
-  if (out && summary_write(x->summary, file_name(x->plan.common->file), out, &f))
+  json_t *name = run_text_json(file_name(x->plan.common->file));
+  if (out && summary_write(x->summary, json_string_value(name), out, &f))
     fprintf(stderr, "written: %s/results.csv, %s/results.json\n", out, out);
+  json_decref(name);
   if (f.text)
     fprintf(stderr, "retort: error: %s\n", f.text);
   if (f.text && printed == STATUS_DONE)

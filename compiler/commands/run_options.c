@@ -48,7 +48,7 @@ bool parse_size(const char *word, int64_t *bytes) {
   char *end;
   errno = 0;
   double number = strtod(word, &end), unit = 1;
-  const char *found = *end ? strchr(units, *end & ~32) : NULL;
+  const char *found = *end >= 'A' ? strchr(units, *end & ~32) : NULL;
   if (end == word || errno || !(number >= 0))
     return false;
   for (const char *u = units; found && u <= found; u++)

@@ -9,12 +9,24 @@ static const char *base_name(const char *path) {
   return slash ? slash + 1 : path;
 }
 
+json_t *run_text_json(const char *bytes) {
+  json_t *value = json_string(bytes);
+  if (value)
+    return value;
+  text escaped = {0};
+  for (; *bytes; bytes++)
+    text_add(&escaped, (unsigned char)*bytes < 0x80 ? "%c" : "%%%02X", (unsigned char)*bytes);
+  value = json_string(escaped.data);
+  text_free(&escaped);
+  return value;
+}
+
 json_t *run_options_json(const run_options *o) {
   json_t *sets = json_array(), *loads = json_array(), *precisions = json_array();
   for (int i = 0; i < o->override_count; i++)
-    json_array_append_new(sets, json_string(o->overrides[i]));
+    json_array_append_new(sets, run_text_json(o->overrides[i]));
   for (int i = 0; i < o->load_count; i++)
-    json_array_append_new(loads, json_string(o->loads[i]));
+    json_array_append_new(loads, run_text_json(o->loads[i]));
   for (int i = 0; i < o->precision_count; i++)
     json_array_append_new(precisions, json_string(o->precisions[i]));
   return json_pack("{s:I, s:i, s:s?, s:s, s:b, s:b, s:s, s:o, s:o, s:o}", "seed", (json_int_t)o->seed, "threads",
@@ -25,8 +37,8 @@ json_t *run_options_json(const run_options *o) {
 
 bool run_write_settings(run_state *r, const char *status, failure *f) {
   const char *file = program_path(r->program);
-  json_t *settings = json_pack("{s:s, s:s, s:s, s:s}", "experiment", program_name(r->program), "file", base_name(file),
-                               "status", status, "identity", run_identity(r));
+  json_t *settings = json_pack("{s:s, s:o, s:s, s:s}", "experiment", program_name(r->program), "file",
+                               run_text_json(base_name(file)), "status", status, "identity", run_identity(r));
   json_t *options = run_options_json(r->options);
   json_object_update(settings, options);
   json_decref(options);

@@ -208,6 +208,9 @@ void validation_resume(validation *v, const json_t *state);
 
 /* ---- run_output.c ---- */
 
+/* A path or a word of the command line, which need not be UTF-8 as JSON's texts are: then with %XX for each byte beyond
+ * ASCII. */
+json_t *run_text_json(const char *bytes);
 /* The options that a run's result depends on, as settings.json has them. */
 json_t *run_options_json(const run_options *o);
 /* Writes source, settings and results into the output folder. */

@@ -106,15 +106,15 @@ static json_t *make_about(const run_state *r, const program_stage *s, const data
   for (int i = 0; i < s->teacher_count; i++)
     json_array_append_new(teachers, json_string(program_model_at(r->program, s->teachers[i])->name));
   for (int i = 0; i < r->options->override_count; i++)
-    json_array_append_new(settings, json_string(r->options->overrides[i]));
+    json_array_append_new(settings, run_text_json(r->options->overrides[i]));
   for (int i = 0; i < r->options->load_count; i++)
-    json_array_append_new(settings, json_string(r->options->loads[i]));
+    json_array_append_new(settings, run_text_json(r->options->loads[i]));
   json_array_append_new(settings, json_sprintf("seed %llu", (unsigned long long)r->options->seed));
   bool whole = realpath(program_path(r->program), path) != NULL;
-  return json_pack("{s:s, s:s, s:s, s:o, s:s, s:o, s:s, s:I}", "file", whole ? path : program_path(r->program),
-                   "experiment", program_name(r->program), "stage", s->name, "teacher", teachers, "data",
-                   program_data_at(r->program, s->data)->name, "settings", settings, "form", run_teacher_form(r),
-                   "rows", (json_int_t)data->count);
+  return json_pack("{s:o, s:s, s:s, s:o, s:s, s:o, s:s, s:I}", "file",
+                   run_text_json(whole ? path : program_path(r->program)), "experiment", program_name(r->program),
+                   "stage", s->name, "teacher", teachers, "data", program_data_at(r->program, s->data)->name,
+                   "settings", settings, "form", run_teacher_form(r), "rows", (json_int_t)data->count);
 }
 
 /* ---- forms ---- */

@@ -73,4 +73,5 @@ test_bench_within_memory() {
   expect 0 $bench --memory 90MiB --without rematerialize
   expect 2 $bench --memory much
   expect_text err "--memory much: expected a size"
+  expect 2 $bench --memory "5 "
 }

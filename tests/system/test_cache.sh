@@ -59,6 +59,24 @@ test_same_bytes_from_the_cache() {
   rm -rf without
 }
 
+# A folder and a file whose names are no UTF-8, as JSON's texts are.
+test_names_that_are_not_utf8() {
+  folder=$(printf 'caf\351')
+  mkdir "$folder" 2>/dev/null || skip_test "the file system takes names in UTF-8 only"
+  cd "$folder" || exit 1
+  make_taught_task
+  mv task.rt "$folder.rt"
+  for how in "kept in" "from cache"; do
+    rm -rf run
+    expect 0 "$RETORT" run "$folder.rt" --threads 1 --out run
+    expect_text err "predict  teacher outputs: 4320 rows" "$how"
+    expect_text run/settings.json '"file": "caf%E9.rt"'
+  done
+  expect 0 "$RETORT" cache list
+  expect 0 "$RETORT" experiment "$folder.rt" --threads 1 --seeds 1 --out all
+  expect 0 "$RETORT" bench "$folder.rt" --threads 1 --runs 1 --json
+}
+
 # Who belongs to whom: other weights, other rows, another teacher's graph.
 test_outputs_of_something_else() {
   make_taught_task
