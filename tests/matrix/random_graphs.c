@@ -1,5 +1,5 @@
-/* Random graphs, compiled with everything on and with each pass and fusion switched off, against the reference
- * interpreter.
+/* Random graphs, compiled with everything on, reproducible, without fusion, and (a third of the graphs each) with each
+ * pass switched off, against the reference interpreter.
  *   random_graphs [--from SEED] [--count N] [--cpu NAME]…
  * Each graph is compiled for one of the processors, in turn, and each code runs on up to three draws of data, with one,
  * two and three threads. Prints the seeds, what differs, and «N passed, N failed»: graphs. */
@@ -12,23 +12,29 @@
 enum { DRAWS = 3, CPUS_MAX = 8 };
 
 typedef struct setting {
-  const char *name; /* NULL: everything on */
+  const char *name;
   pass_switches switches;
+  bool reproducible;
 } setting;
 
+enum { SETTINGS_MAX = 64, ALWAYS = 3 /* of the settings are every graph's; of the others a third */ };
+
+/* Everything on, the same reproducible, fusion off; each pass off. */
 static int list_settings(setting *settings) {
-  int count = 1;
-  settings[0] = (setting){0};
-  for (const pass *p = passes; p->name; p++)
-    settings[count++].name = p->name;
-  settings[count++].name = "fuse";
-  for (int i = 1; i < count; i++)
-    passes_switch_off(&settings[i].switches, settings[i].name);
+  int count = 0;
+  settings[count++] = (setting){.name = "without nothing"};
+  settings[count++] = (setting){.name = "reproducible", .reproducible = true};
+  settings[count] = (setting){.name = "without fuse"};
+  passes_switch_off(&settings[count++].switches, "fuse");
+  for (const pass *p = passes; p->name && count < SETTINGS_MAX; p++) {
+    settings[count] = (setting){.name = p->name}; /* off */
+    passes_switch_off(&settings[count++].switches, p->name);
+  }
   return count;
 }
 
 static bool check_graph(uint64_t seed, const char *cpu) {
-  setting settings[34] = {0};
+  setting settings[SETTINGS_MAX] = {0};
   int setting_count = list_settings(settings);
   arena *a = arena_create();
   const char *wrong = NULL;
@@ -40,6 +46,9 @@ static bool check_graph(uint64_t seed, const char *cpu) {
                                   .updates = seed & 4};
   const graph *g = random_graph(a, seed, &options);
   for (int i = 0; t && !wrong && i < setting_count; i++) {
+    if (i >= ALWAYS && (seed + (uint64_t)i) % 3 != 0)
+      continue;
+    target_set_reproducible(t, settings[i].reproducible);
     const graph *optimized = passes_run_without(g, NULL, &settings[i].switches);
     if (optimized->prepare) /* what is frozen needs the executable around it: tests/unit/test_executable.c */
       optimized = passes_run_without(g, "cse", &settings[i].switches);
@@ -50,8 +59,8 @@ static bool check_graph(uint64_t seed, const char *cpu) {
     const step *s = step_create_limited(optimized, settings[i].switches.merge_limit);
     wrong = emitted_differs(a, optimized, s, t, count, drawn);
     if (wrong)
-      printf("seed %llu, %s, without %s: %s\n", (unsigned long long)seed, cpu ? cpu : "native",
-             settings[i].name ? settings[i].name : "nothing", wrong);
+      printf("seed %llu, %s, %s%s: %s\n", (unsigned long long)seed, cpu ? cpu : "native", i < ALWAYS ? "" : "without ",
+             settings[i].name, wrong);
   }
   if (!t)
     printf("%s: %s\n", cpu, wrong);

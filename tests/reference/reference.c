@@ -72,7 +72,8 @@ static int not_hidden(const struct dirent *entry) {
 
 static int usage(void) {
   fputs("usage: reference [--interpret] [--layout padded|packed] [--threads N] [--cpu NAME] "
-        "[--contractions auto|emitted|blas] [--precision bf16] [--without PASS] [--models FOLDER] [--folder FOLDER] "
+        "[--contractions auto|emitted|blas] [--precision bf16] [--reproducible] [--without PASS] [--models FOLDER] "
+        "[--folder FOLDER] "
         "FOLDER\n",
         stderr);
   return 2;
@@ -85,6 +86,8 @@ int main(int count, char **arguments) {
     const char *next = i + 1 < count ? arguments[i + 1] : NULL;
     if (strcmp(arguments[i], "--interpret") == 0)
       run.compile.interpret = true;
+    else if (strcmp(arguments[i], "--reproducible") == 0)
+      run.compile.reproducible = true;
     else if (strcmp(arguments[i], "--layout") == 0 && next)
       run.compile.switches.packed = strcmp(arguments[++i], "packed") == 0;
     else if (strcmp(arguments[i], "--threads") == 0 && next)

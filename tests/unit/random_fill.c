@@ -145,12 +145,21 @@ static void draw(arena *a, const graph *g, uint64_t *state, int size_max, random
   }
 }
 
+static bool dims_fit(const graph *g, const int64_t *bindings) {
+  for (int i = 0; i < dim_condition_count(g->dims); i++)
+    if (dim_evaluate(dim_condition_at(g->dims, i)->size, bindings) < dim_condition_at(g->dims, i)->least)
+      return false;
+  return true;
+}
+
 bool random_graph_fill(arena *a, const graph *g, uint64_t seed, int size_max, random_inputs *filled) {
   uint64_t state = seed;
   filled->bindings = arena_array(a, int64_t, dim_symbol_count(g->dims) + 1);
   filled->inputs = arena_array(a, tensor_value, g->node_count + 1);
   for (int i = 0; i < DRAWS_MAX; i++) {
     draw(a, g, &state, size_max, filled);
+    if (!dims_fit(g, filled->bindings))
+      continue;
     tensor_value *values = graph_interpret(g, filled->bindings, filled->inputs, false);
     if (!values)
       continue;
