@@ -3,7 +3,7 @@
 #include "compiler/graph/condition.h"
 
 static void say(graph *g, dim_condition *c, text *t) {
-  c->because = arena_copy(g->arena, t->data, t->length);
+  dim_condition_say(g->dims, c, t->data, t->length);
   text_free(t);
 }
 

@@ -605,6 +605,10 @@ dim_condition *dim_require(dim_table *t, const dim *d, int64_t least, span where
   return made;
 }
 
+void dim_condition_say(dim_table *t, dim_condition *c, const char *because, size_t length) {
+  c->because = arena_copy(t->arena, because, length);
+}
+
 int dim_condition_count(const dim_table *t) {
   return t->condition_count;
 }

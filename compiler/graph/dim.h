@@ -90,6 +90,8 @@ typedef struct dim_condition {
 /* Demands d >= least. Returns a condition that is new, for `because` to be filled in; NULL when it is known already, or
  * holds for all bindings. */
 dim_condition *dim_require(dim_table *t, const dim *d, int64_t least, span where);
+/* Fills in `because` with a copy that lives as long as the table: a graph may go before. */
+void dim_condition_say(dim_table *t, dim_condition *c, const char *because, size_t length);
 int dim_condition_count(const dim_table *t);
 const dim_condition *dim_condition_at(const dim_table *t, int index);
 /* «f.rt:3:9: 'slice' takes …: expected T to be 4 or more». What was found belongs behind it. */

@@ -233,10 +233,37 @@ static void objects_say_it_too(void **state) {
   arena_destroy(a);
 }
 
+/* A pass may make its graph in an arena that goes before the dims do. */
+static void conditions_outlive_a_graph(void **state) {
+  (void)state;
+  arena *a = arena_create(), *passing = arena_create();
+  graph *g = parse(a, "graph f {\n  dim T\n  %0 = input data f32[T, 2] \"x\"\n  output \"y\" %0\n}\n");
+  graph own = *g;
+  own.arena = passing;
+  dim_table *t = g->dims;
+  node *x = g->nodes[0];
+  const dim *zero = dim_constant(t, 0);
+  shape cut = {.rank = 2, .dims = {dim_constant(t, 4), dim_constant(t, 2)}};
+  node_attributes slice = {.slice = {.low = {zero, zero}, .step = {1, 1}}};
+  graph_add(&own, OP_slice, 1, &x, &slice, DTYPE_F32, &cut, (span){0});
+  assert_int_equal(dim_condition_count(t), 1);
+  const char *because = dim_condition_at(t, 0)->because;
+  assert_string_equal(because, "'slice' takes elements 0 to 3 of axis 0, which has T");
+  arena_destroy(passing);
+  char *over[64]; /* over what was freed */
+  for (int i = 0; i < 64; i++)
+    memset(over[i] = malloc(1 << 14), 'x', 1 << 14);
+  assert_string_equal(because, "'slice' takes elements 0 to 3 of axis 0, which has T");
+  for (int i = 0; i < 64; i++)
+    free(over[i]);
+  arena_destroy(a);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(slices_are_within), cmocka_unit_test(padding_and_windows), cmocka_unit_test(random_windows),
-      cmocka_unit_test(prepared_weights),  cmocka_unit_test(objects_say_it_too),
+      cmocka_unit_test(slices_are_within),  cmocka_unit_test(padding_and_windows),
+      cmocka_unit_test(random_windows),     cmocka_unit_test(prepared_weights),
+      cmocka_unit_test(objects_say_it_too), cmocka_unit_test(conditions_outlive_a_graph),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
