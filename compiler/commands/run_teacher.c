@@ -213,7 +213,7 @@ static teacher_result fill(run_state *r, const program_stage *s, stage_teacher *
     fail(f, "no room can be made in %s", folder);
   else if (kept_entry_begin(folder, name, about, f) &&
            disk_has_room(r->arena, folder, bytes / data->count * (data->count - there), f))
-    result = teacher_fill(t->outputs, r->progress, f);
+    result = teacher_fill(t->outputs, r->progress, s->name, f);
   json_decref(about);
   if (result == TEACHER_NOT_KEPT || result == TEACHER_TOO_LARGE)
     kept_entry_remove(folder, name);

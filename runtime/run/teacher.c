@@ -173,6 +173,7 @@ typedef struct filling {
   kept_error error;
   failure *failure;
   progress *progress;
+  const char *stage;
   double said;
   int64_t done;
 } filling;
@@ -190,7 +191,8 @@ static bool keep_row(void *context, const asked *a, const binding *computed) {
   l->done++;
   double now = monotonic_seconds();
   if (now - l->said >= say_seconds) {
-    progress_say(l->progress, "teacher outputs: %lld of %lld rows", (long long)l->done, (long long)t->data->count);
+    progress_say(l->progress, "%s  teacher outputs: %lld of %lld rows", l->stage, (long long)l->done,
+                 (long long)t->data->count);
     l->said = now;
   }
   return true;
@@ -230,8 +232,8 @@ void teacher_forget(teacher_outputs *t) {
   t->kept = NULL;
 }
 
-teacher_result teacher_fill(teacher_outputs *t, progress *p, failure *f) {
-  filling l = {.teacher = t, .failure = f, .progress = p, .said = monotonic_seconds()};
+teacher_result teacher_fill(teacher_outputs *t, progress *p, const char *stage, failure *f) {
+  filling l = {.teacher = t, .failure = f, .progress = p, .stage = stage, .said = monotonic_seconds()};
   teacher_result result = TEACHER_KEPT;
   for (int i = 0; i < kept_rows_files(t->kept) && result == TEACHER_KEPT; i++) {
     int64_t first, count;

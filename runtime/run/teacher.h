@@ -31,8 +31,8 @@ typedef enum {
   TEACHER_TOO_LARGE, /* a value that 16 bits cannot hold; *f says which */
   TEACHER_NOT_KEPT   /* it cannot be written, *f says why: steps compute what they read */
 } teacher_result;
-/* Computes and keeps what is missing; says how far it is every 10 seconds. */
-teacher_result teacher_fill(teacher_outputs *t, progress *p, failure *f);
+/* Computes and keeps what is missing; says how far it is every 10 seconds, for the stage of that name. */
+teacher_result teacher_fill(teacher_outputs *t, progress *p, const char *stage, failure *f);
 /* From here on, steps compute what they read. */
 void teacher_forget(teacher_outputs *t);
 kept_error teacher_error(const teacher_outputs *t);
