@@ -89,7 +89,7 @@ static json_t *identify(const run_state *r) {
   note_number(identity, "--memory", (uint64_t)r->options->compile.switches.budget.bytes);
   note_number(identity, "passes left out", r->options->compile.switches.without);
   note_number(identity, "fusion", (uint64_t)r->options->compile.switches.merge_limit);
-  note_text(identity, "form of teacher outputs", NULL, run_teacher_form(r));
+  note_text(identity, "form of teacher outputs", NULL, r->options->teacher_form);
   for (int i = 0; i < program_data_count(r->program); i++)
     if (r->data[i])
       note_hash(identity, "rows of data", program_data_at(r->program, i)->name, run_hash_data(r->data[i]));

@@ -64,17 +64,20 @@ bool parse_size(const char *word, int64_t *bytes) {
 static bool parse_teacher_cache(run_options *o, const char *word, const char *limit, failure *f) {
   int64_t top;
   o->cache_limit = default_cache_limit;
+  o->teacher_form = "float32"; /* when nothing is kept, too */
   if (limit && !parse_size(limit, &o->cache_limit))
     return fail(f, "--cache-limit %s: expected a size, as 500M or 4G", limit);
   if (!word || strcmp(word, "f32") == 0)
     return true;
   if (strcmp(word, "off") == 0)
     o->teacher_cache = TEACHER_CACHE_OFF;
-  else if (strcmp(word, "f16") == 0)
+  else if (strcmp(word, "f16") == 0) {
     o->teacher_cache = TEACHER_CACHE_HALF;
-  else if (strncmp(word, "top-", 4) == 0 && parse_whole(word + 4, 1, TOP_MAX, &top)) {
+    o->teacher_form = "float16";
+  } else if (strncmp(word, "top-", 4) == 0 && parse_whole(word + 4, 1, TOP_MAX, &top)) {
     o->teacher_cache = TEACHER_CACHE_TOP;
     o->teacher_top = (int)top;
+    o->teacher_form = word;
   } else
     return fail(f, "--teacher-cache %s: expected f32, f16, top-K (as top-16) or off", word);
   return true;

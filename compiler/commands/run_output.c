@@ -29,10 +29,11 @@ json_t *run_options_json(const run_options *o) {
     json_array_append_new(loads, run_text_json(o->loads[i]));
   for (int i = 0; i < o->precision_count; i++)
     json_array_append_new(precisions, json_string(o->precisions[i]));
-  return json_pack("{s:I, s:i, s:s?, s:s, s:b, s:b, s:s, s:o, s:o, s:o}", "seed", (json_int_t)o->seed, "threads",
+  return json_pack("{s:I, s:i, s:s?, s:s, s:b, s:b, s:s, s:o, s:s, s:o, s:o}", "seed", (json_int_t)o->seed, "threads",
                    o->threads, "cpu", o->compile.cpu, "contractions", contractions_name(o->compile.contractions),
                    "interpret", (int)o->compile.interpret, "reproducible", (int)o->compile.reproducible, "layout",
-                   layout_name(o->layout), "precision", precisions, "set", sets, "load", loads);
+                   layout_name(o->layout), "precision", precisions, "teacher_outputs", o->teacher_form, "set", sets,
+                   "load", loads);
 }
 
 bool run_write_settings(run_state *r, const char *status, failure *f) {

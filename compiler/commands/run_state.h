@@ -35,8 +35,9 @@ typedef struct run_options {
   double checkpoint_minutes;
   bool checkpoints_wanted; /* one of these was given */
   teacher_cache_form teacher_cache;
-  int teacher_top;     /* of TEACHER_CACHE_TOP */
-  int64_t cache_limit; /* bytes of all teachers' outputs that are kept */
+  int teacher_top;          /* of TEACHER_CACHE_TOP */
+  const char *teacher_form; /* in which teachers' outputs are given to steps, kept or not: "float32", "top-16" */
+  int64_t cache_limit;      /* bytes of all teachers' outputs that are kept */
 } run_options;
 
 typedef struct run_state {
@@ -187,8 +188,6 @@ const graph *run_cut_teacher(run_state *r, int index, const graph *step, stage_t
 /* Makes t->outputs ready, keeping them on disk if that is wanted and possible. A status. */
 int run_begin_teacher(run_state *r, int index, stage_teacher *t, failure *f);
 void run_end_teacher(stage_teacher *t);
-/* In which form outputs are given to steps, kept or not: "float32", "float16", "top-16". */
-const char *run_teacher_form(const run_state *r);
 
 /* ---- run_validation.c ---- */
 

@@ -73,9 +73,10 @@ static kept_key make_key(const run_state *r, const dataset *data, bool packed, c
   text_add(&all, "data %016llx padding %d\n", (unsigned long long)run_hash_data(data), data->padding);
   add_weights(r, t->cut.teacher, &all);
   add_forms(t->outputs, &all);
-  graph_print(how->interpret ? passes_set_precision(t->cut.teacher, &switches)
-                             : passes_run_without(t->cut.teacher, NULL, &switches),
-              false, &all);
+  graph code = how->interpret ? *passes_set_precision(t->cut.teacher, &switches)
+                              : *passes_run_without(t->cut.teacher, NULL, &switches);
+  code.name = "teacher"; /* whatever stage reads it */
+  graph_print(&code, false, &all);
   XXH128_hash_t hash = XXH3_128bits(all.data, all.length);
   text_free(&all);
   kept_key key;
@@ -86,19 +87,6 @@ static kept_key make_key(const run_state *r, const dataset *data, bool packed, c
 }
 
 /* ---- what it belongs to ---- */
-
-const char *run_teacher_form(const run_state *r) {
-  switch (r->options->teacher_cache) {
-  case TEACHER_CACHE_HALF:
-    return "float16";
-  case TEACHER_CACHE_TOP:
-    return arena_print(r->arena, "top-%d", r->options->teacher_top);
-  case TEACHER_CACHE_FLOAT:
-  case TEACHER_CACHE_OFF:
-    break;
-  }
-  return "float32";
-}
 
 static json_t *make_about(const run_state *r, const program_stage *s, const dataset *data) {
   char path[PATH_MAX];
@@ -114,7 +102,7 @@ static json_t *make_about(const run_state *r, const program_stage *s, const data
   return json_pack("{s:o, s:s, s:s, s:o, s:s, s:o, s:s, s:I}", "file",
                    run_text_json(whole ? path : program_path(r->program)), "experiment", program_name(r->program),
                    "stage", s->name, "teacher", teachers, "data", program_data_at(r->program, s->data)->name,
-                   "settings", settings, "form", run_teacher_form(r), "rows", (json_int_t)data->count);
+                   "settings", settings, "form", r->options->teacher_form, "rows", (json_int_t)data->count);
 }
 
 /* ---- forms ---- */

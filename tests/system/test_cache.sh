@@ -151,6 +151,16 @@ test_limit_of_bytes() {
   expect 2 "$RETORT" run task.rt --teacher-cache top-0
 }
 
+# Stages that read the same of the same teacher share what is kept.
+test_stages_share_outputs() {
+  make_taught_task
+  sed -i 's/^  stage imitate .*/  model other = bert_classifier(classes: 2, vocabulary: 13, layers: 1, hidden: 32, heads: 4, ff: 32, positions: 16, std: 0.05)/
+    s/^\(  stage predict .*\)$/\1\n  stage again   { distill teacher -> other with match_logits  epochs 1  batch 32  optimizer adam(lr: 1e-3) }/' task.rt
+  run_task
+  expect_text err "predict  teacher outputs: 4320 rows, 33.9 KiB, kept in" "again  teacher outputs: 4320 rows, 33.9 KiB, from cache"
+  [ "$(ls kept-between/teachers | wc -l)" = 1 ] || fail_test "$(ls kept-between/teachers)"
+}
+
 # A file that is cut off, changed, of another version or another's is said, made again, and nothing else is.
 test_damaged_outputs() {
   make_taught_task
