@@ -16,22 +16,19 @@ static const char help[] =
     "  retort cache list\n"
     "  retort cache clear [--older-than DAYS] [NAME...]\n"
     "\n"
-    "list prints of each set of outputs its name, size, rows, form, when it was last used and what it belongs to: "
-    "file,\n"
-    "stage, teacher, data; the last used one first.\n"
+    "list prints of each set of outputs its name, size, rows, form, when it was last used and what it belongs to:\n"
+    "file, stage, teacher, data; the last used one first.\n"
     "\n"
-    "clear removes all of it, compiled code too; or only what was not used for so many DAYS (fractions are allowed);\n"
-    "or only the outputs with these names (the beginning will do), or of experiments, stages or files so named. What "
-    "a\n"
-    "run needs it makes again.\n"
+    "clear removes all of it, compiled code too (what retort tune has measured stays); or only what was not used for\n"
+    "so many DAYS (fractions are allowed); or only the outputs with these names (the beginning will do), or of\n"
+    "experiments, stages or files so named. What a run needs it makes again.\n"
     "\n"
     "The folder is named by the environment variable RETORT_CACHE (set to nothing, nothing is kept), else it is\n"
     "retort in XDG_CACHE_HOME or in ~/.cache. retort run keeps within --cache-limit: what was not used for longest\n"
     "goes first.\n"
     "\n"
     "EXIT STATUS\n"
-    "  0 done, 2 wrong command line, 3 there is no such name, 4 something cannot be removed, or the output be "
-    "written\n";
+    "  0 done, 2 wrong command line, 3 there is no such name, 4 something cannot be removed or written\n";
 
 /* ---- compiled code ---- */
 

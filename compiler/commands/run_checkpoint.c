@@ -60,13 +60,13 @@ static uint64_t hash_stage(const run_state *r, int index) {
   return hash;
 }
 
-const char *run_processor(const run_state *r) {
+const char *run_processor(const run_state *r, contraction_code contractions) {
   const compile_options *how = &r->options->compile;
   const char *error = NULL;
   target *t = how->interpret ? NULL : target_create(r->arena, how->cpu, &error);
   if (!t)
     return "the interpreter";
-  target_set_contractions(t, how->contractions);
+  target_set_contractions(t, contractions);
   target_set_costs(t, how->costs);
   target_set_reproducible(t, how->reproducible);
   const char *described = target_describe(t);
@@ -80,7 +80,7 @@ static json_t *identify(const run_state *r) {
   note_text(identity, "experiment", NULL, program_name(r->program));
   note_number(identity, "--seed", r->options->seed);
   note_number(identity, "--threads", (uint64_t)r->options->threads);
-  note_text(identity, "processor", NULL, run_processor(r));
+  note_text(identity, "processor", NULL, run_processor(r, r->options->compile.contractions));
   text precisions = {0};
   for (int i = 0; i < r->options->precision_count; i++)
     text_add(&precisions, "%s%s", i ? " " : "", r->options->precisions[i]);

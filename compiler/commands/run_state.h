@@ -169,8 +169,9 @@ int64_t run_stage_steps(const run_state *r, int index);
 /* `over`: the run will not go on, they are removed. */
 void run_end_checkpoints(run_state *r, bool over);
 
-/* The code that a run runs, as text: the processor, or the interpreter. In the arena. */
-const char *run_processor(const run_state *r);
+/* The code that a run runs, as text: the processor, with contractions by that code, or the interpreter. In the arena.
+ */
+const char *run_processor(const run_state *r, contraction_code contractions);
 uint64_t run_hash_data(const dataset *d);
 
 /* ---- run_teacher.c ---- */

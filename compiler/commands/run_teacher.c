@@ -63,12 +63,18 @@ static void add_forms(teacher_outputs *outputs, text *to) {
   }
 }
 
+/* By emitted code a row's bits do not depend on the rows beside it; the library makes no such promise. */
+static contraction_code teacher_contractions(const run_state *r) {
+  contraction_code wanted = r->options->compile.contractions;
+  return wanted == CONTRACTIONS_AUTO ? CONTRACTIONS_EMITTED : wanted;
+}
+
 static kept_key make_key(const run_state *r, const dataset *data, bool packed, const stage_teacher *t) {
   const compile_options *how = &r->options->compile;
   pass_switches switches = how->switches;
   switches.packed = packed;
   text all = {0};
-  text_add(&all, "retort %s, %s, threads %d, merges %d\n", RETORT_VERSION, run_processor(r),
+  text_add(&all, "retort %s, %s, threads %d, merges %d\n", RETORT_VERSION, run_processor(r, teacher_contractions(r)),
            how->reproducible ? 0 : r->options->threads, how->switches.merge_limit);
   text_add(&all, "data %016llx padding %d\n", (unsigned long long)run_hash_data(data), data->padding);
   add_weights(r, t->cut.teacher, &all);
@@ -258,12 +264,6 @@ static int begin_keeping(run_state *r, const program_stage *s, stage_teacher *t)
   }
   failure_free(&f);
   return result == TEACHER_INTERRUPTED ? STATUS_INTERRUPTED : STATUS_DONE;
-}
-
-/* By emitted code a row's bits do not depend on the rows beside it; the library makes no such promise. */
-static contraction_code teacher_contractions(const run_state *r) {
-  contraction_code wanted = r->options->compile.contractions;
-  return wanted == CONTRACTIONS_AUTO ? CONTRACTIONS_EMITTED : wanted;
 }
 
 int run_begin_teacher(run_state *r, int index, stage_teacher *t, failure *f) {
