@@ -13,6 +13,7 @@ node *graph_copy_node(graph *to, const node *old, node **operands) {
 graph *graph_rewrite(const graph *from, const bool *keep, node_rewriter *rewrite, void *context) {
   graph *to = graph_create(from->arena, from->dims, from->name);
   to->prepare = from->prepare;
+  to->is_preparation = from->is_preparation;
   node **map = arena_array(from->arena, node *, from->node_count + 1);
   node **operands = NULL;
   int room = 0;

@@ -197,6 +197,7 @@ graph *pass_panels(const graph *g) {
   panelling p = {.kept = {arena_array(g->arena, node *, g->node_count), arena_array(g->arena, node *, g->node_count)}};
   p.prepare = g->prepare ? graph_rewrite(g->prepare, NULL, copy, NULL)
                          : graph_create(g->arena, g->dims, arena_print(g->arena, "%s_prepare", g->name));
+  p.prepare->is_preparation = true;
   graph *result = pass_dce(graph_rewrite(g, NULL, read_panels, &p));
   result->prepare = still_prepared(p.prepare, result);
   return result;

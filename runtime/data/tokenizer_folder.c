@@ -8,15 +8,6 @@
 /* What publishers write for "no limit" is a number of thirty digits. */
 static const double length_unlimited = 1e9;
 
-static bool is_wordpiece(const char *class) {
-  static const char *const known[] = {"BertTokenizer", "BertTokenizerFast", "DistilBertTokenizer",
-                                      "DistilBertTokenizerFast"};
-  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-    if (strcmp(known[i], class) == 0)
-      return true;
-  return false;
-}
-
 static bool wrong_type(const char *path, const char *key, const char *expected, failure *f) {
   return fail(f, "%s: \"%s\" is not %s", path, key, expected);
 }
@@ -31,15 +22,9 @@ static bool read_flag(const char *path, const json_t *config, const char *key, b
 }
 
 static bool read_settings(const char *path, const json_t *config, tokenizer_settings *to, failure *f) {
-  const json_t *class = json_object_get(config, "tokenizer_class"),
-               *length = json_object_get(config, "model_max_length");
+  const json_t *length = json_object_get(config, "model_max_length");
   if (!json_is_object(config))
     return fail(f, "%s: expected a JSON object", path);
-  if (class && !json_is_string(class))
-    return wrong_type(path, "tokenizer_class", "a string", f);
-  if (class && !is_wordpiece(json_string_value(class)))
-    return fail(f, "%s: its tokenizer is '%s', and wordpiece(…) is that of BertTokenizer", path,
-                json_string_value(class));
   if (length && (!json_is_number(length) || json_number_value(length) < 1))
     return wrong_type(path, "model_max_length", "a number of tokens", f);
   double most = json_number_value(length);

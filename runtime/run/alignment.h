@@ -1,5 +1,5 @@
-/* How alike two layers are that may differ in width: linear centred kernel alignment, CKA (Kornblith, Norouzi, Lee,
- * Hinton 2019, arXiv:1905.00414, equation 3 with linear kernels). */
+/* How alike two layers are that may differ in width: linear centred kernel alignment, CKA (Kornblith
+ * and others 2019, arXiv:1905.00414, equation 3 with linear kernels). */
 #ifndef RETORT_ALIGNMENT_H
 #define RETORT_ALIGNMENT_H
 #include <stdint.h>

@@ -4,7 +4,7 @@ test_trains_and_prints() {
   make_task
   expect 0 "$RETORT" run task.rt
   expect_text out "on test (240 rows)" accuracy f1 parameters ms/sample teacher "student distilled"
-  expect_text err "learn: train teacher with classify, 60 steps" "imitate: distill teacher -> student with soft_labels" \
+  expect_text err "learn: train teacher with classify, rows packed (26 % would be padding), 60 steps" "imitate: distill teacher -> student with soft_labels" \
     "imitate  epoch 4/4  step 60/60  loss "
   awk '$1 == "teacher" && $2 < 85 { exit 1 }' out || fail_test "the teacher did not learn: $(cat out)"
   awk '/^student distilled/ && $3 < 80 { exit 1 }' out || fail_test "the student did not learn: $(cat out)"

@@ -50,3 +50,25 @@ test_reproducible_training() {
   expect_different net.o other.o
   expect 0 "$RETORT" bench task.rt --reproducible --runs 1
 }
+
+# What is prepared of a teacher's weights has no rows, so that a condition on rows does not concern it.
+test_sizes_of_what_is_prepared() {
+  make_task
+  cat >pairs.rt <<'RT'
+use pooled, losses, optimizers
+objective first_rows(teacher, student) {
+  loss near = mse(student.result[0:5], teacher.result[0:5])
+}
+experiment pairs {
+  data train = tsv("train.tsv", text: 0, label: 1, classes: 2) |> wordpiece("vocab.txt", length: 16)
+  model teacher = pooled(vocabulary: 13, width: 64, classes: 64)
+  model student = pooled(vocabulary: 13, width: 8, classes: 64)
+  stage learn { distill teacher -> student with first_rows  epochs 1  batch 16  optimizer adam(lr: 1e-2) }
+}
+RT
+  for kept in f32 off; do
+    expect 0 "$RETORT" run pairs.rt --threads 1 --teacher-cache $kept
+  done
+  expect 3 "$RETORT" run pairs.rt --threads 1 --set stage.learn.batch=4
+  expect_text err "expected B to be 5 or more, found 4"
+}
