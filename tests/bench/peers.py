@@ -95,6 +95,8 @@ class Bench:
         best = min(said, key=lambda choice: said[choice]["pytorch_distill_small_ms"])
         self.environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
         self.environment.update({"OPENBLAS_CORETYPE": best} if best == named else {})
+        # Of PyTorch and of Retort: or else two threads of a short work may wake up on one core, and take turns on it.
+        self.environment["OMP_PROC_BIND"] = "true"
         # While nothing runs beside it.
         subprocess.run([f"{self.build}/retort", "tune"], check=True, capture_output=True, env=self.environment)
         return {"used": best, "choices": said, "kernels": said[best]["kernels"], "torch": said[best]["version"]}
