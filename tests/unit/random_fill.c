@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DRAWS_MAX = 200 };
-static const double margin = 1e-3;
+enum { DRAWS_MAX = 200, NUDGES = 8 };
+static const double margin = 1e-3, nudge = 1e-6;
 
 /* Near, but not on it: equal values are so by construction, and stay so when inputs change. */
 static bool near(double x, double y) {
@@ -152,6 +152,34 @@ static bool dims_fit(const graph *g, const int64_t *bindings) {
   return true;
 }
 
+static bool away_from_kinks(const graph *g, const int64_t *bindings, const tensor_value *inputs) {
+  tensor_value *values = graph_interpret(g, bindings, inputs, false);
+  if (!values)
+    return false;
+  bool near_kink = graph_near_kink(g, values, bindings);
+  interpret_free(g, values);
+  return !near_kink;
+}
+
+/* Values can also be equal by rounding alone, as a sum of softmax and 1: then they are not when inputs change a little.
+ */
+static bool stays_away_from_kinks(arena *a, const graph *g, uint64_t seed, const random_inputs *filled) {
+  tensor_value *inputs = arena_array(a, tensor_value, g->node_count + 1);
+  for (int i = 0; i < g->node_count; i++) {
+    inputs[i] = filled->inputs[i];
+    if (g->nodes[i]->op == OP_input && g->nodes[i]->dtype == DTYPE_F32)
+      inputs[i].data = arena_array(a, double, inputs[i].count + 1);
+  }
+  for (int k = 0; k < NUDGES; k++) {
+    for (int i = 0; i < g->node_count; i++)
+      for (int64_t e = 0; inputs[i].data != filled->inputs[i].data && e < inputs[i].count; e++)
+        inputs[i].data[e] = filled->inputs[i].data[e] * (1 + nudge * random_between(&seed, -1, 1));
+    if (!away_from_kinks(g, filled->bindings, inputs))
+      return false;
+  }
+  return true;
+}
+
 bool random_graph_fill(arena *a, const graph *g, uint64_t seed, int size_max, random_inputs *filled) {
   uint64_t state = seed;
   filled->bindings = arena_array(a, int64_t, dim_symbol_count(g->dims) + 1);
@@ -160,12 +188,7 @@ bool random_graph_fill(arena *a, const graph *g, uint64_t seed, int size_max, ra
     draw(a, g, &state, size_max, filled);
     if (!dims_fit(g, filled->bindings))
       continue;
-    tensor_value *values = graph_interpret(g, filled->bindings, filled->inputs, false);
-    if (!values)
-      continue;
-    bool near_kink = graph_near_kink(g, values, filled->bindings);
-    interpret_free(g, values);
-    if (!near_kink)
+    if (away_from_kinks(g, filled->bindings, filled->inputs) && stays_away_from_kinks(a, g, seed, filled))
       return true;
   }
   return false;
