@@ -342,6 +342,23 @@ static void multiply_parallel(product *p, int threads) {
 
 /* ---- */
 
+/* What both forms of numbers have alike; the caller adds its tiles and k. */
+static product product_of(void *packing, int transpose_a, int form_b, int64_t m, int64_t n, const float *a,
+                          int64_t a_stride, const float *b, int64_t b_stride, float beta, float *c, int64_t c_stride) {
+  return (product){.packing = packing,
+                   .transpose_a = transpose_a,
+                   .form_b = (retort_form)form_b,
+                   .accumulate = beta != 0,
+                   .m = m,
+                   .n = n,
+                   .a_stride = a_stride,
+                   .b_stride = b_stride,
+                   .c_stride = c_stride,
+                   .a = a,
+                   .b = b,
+                   .c = c};
+}
+
 void retort_contract(const retort_tiles *tiles, void *packing, int transpose_a, int form_b, int64_t m, int64_t n,
                      int64_t k, float alpha, const float *a, int64_t a_stride, const float *b, int64_t b_stride,
                      float beta, float *c, int64_t c_stride, int threads) {
@@ -352,20 +369,9 @@ void retort_contract(const retort_tiles *tiles, void *packing, int transpose_a, 
                  threads);
     return;
   }
-  product p = {.tiles = tiles,
-               .packing = packing,
-               .transpose_a = transpose_a,
-               .form_b = (retort_form)form_b,
-               .accumulate = beta != 0,
-               .m = m,
-               .n = n,
-               .k = k,
-               .a_stride = a_stride,
-               .b_stride = b_stride,
-               .c_stride = c_stride,
-               .a = a,
-               .b = b,
-               .c = c};
+  product p = product_of(packing, transpose_a, form_b, m, n, a, a_stride, b, b_stride, beta, c, c_stride);
+  p.tiles = tiles;
+  p.k = k;
   multiply_parallel(&p, threads);
 }
 
@@ -387,22 +393,11 @@ void retort_contract_bf16(const retort_bf16_tiles *bf16, void *packing, int tran
                  threads);
     return;
   }
-  product p = {.tiles = &bf16->tiles,
-               .bf16 = bf16,
-               .numbers = k,
-               .packing = packing,
-               .transpose_a = transpose_a,
-               .form_b = (retort_form)form_b,
-               .accumulate = beta != 0,
-               .m = m,
-               .n = n,
-               .k = divide_up(k, 2),
-               .a_stride = a_stride,
-               .b_stride = b_stride,
-               .c_stride = c_stride,
-               .a = a,
-               .b = b,
-               .c = c};
+  product p = product_of(packing, transpose_a, form_b, m, n, a, a_stride, b, b_stride, beta, c, c_stride);
+  p.tiles = &bf16->tiles;
+  p.bf16 = bf16;
+  p.numbers = k;
+  p.k = divide_up(k, 2);
   if (m > 0 && n > 0)
     multiply_parallel(&p, threads);
 }
