@@ -181,8 +181,8 @@ void shape_print(shape s, text *to);
 /* ---- rewriting: passes make a new graph from an old one ---- */
 
 /* For each old node in order calls `rewrite(context, to, old, operands)`, operands being the new ones; it returns the
- * new node: a copy by graph_copy_node, or anything else already in `to`. Nodes with keep[id] false are skipped (keep
- * NULL: all). Outputs are carried over. */
+ * new node: a copy by graph_copy_node (all of them with rewrite NULL), or anything else already in `to`. Nodes with
+ * keep[id] false are skipped (keep NULL: all). Outputs are carried over. */
 typedef node *node_rewriter(void *context, graph *to, const node *old, node **operands);
 graph *graph_rewrite(const graph *from, const bool *keep, node_rewriter *rewrite, void *context);
 node *graph_copy_node(graph *to, const node *old, node **operands);

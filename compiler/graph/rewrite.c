@@ -27,7 +27,7 @@ graph *graph_rewrite(const graph *from, const bool *keep, node_rewriter *rewrite
     }
     for (int k = 0; k < old->operand_count; k++)
       operands[k] = map[old->operands[k]->id];
-    map[i] = rewrite(context, to, old, operands);
+    map[i] = rewrite ? rewrite(context, to, old, operands) : graph_copy_node(to, old, operands);
     assert(map[i]);
   }
   for (int i = 0; i < from->output_count; i++) {

@@ -22,11 +22,6 @@ bool *pass_needed(const graph *g) {
   return needed;
 }
 
-static node *copy(void *context, graph *to, const node *old, node **operands) {
-  (void)context;
-  return graph_copy_node(to, old, operands);
-}
-
 graph *pass_dce(const graph *g) {
-  return graph_rewrite(g, pass_needed(g), copy, NULL);
+  return graph_rewrite(g, pass_needed(g), NULL, NULL);
 }

@@ -77,11 +77,6 @@ static node *read_cut(void *context, graph *to, const node *old, node **operands
   return graph_input(to, INPUT_WEIGHT, name, old->dtype, old->shape, old->where);
 }
 
-static node *copy(void *context, graph *to, const node *old, node **operands) {
-  (void)context;
-  return graph_copy_node(to, old, operands);
-}
-
 /* The graph whose outputs are the cuts, in the order in which read_cut numbers them. */
 static graph *preparation(const freezing *f) {
   graph cone = *f->from;
@@ -91,7 +86,7 @@ static graph *preparation(const freezing *f) {
   for (int id = 0; id < cone.node_count; id++)
     if (f->cut[id])
       graph_output_add(&cone, arena_print(cone.arena, "frozen.%d", cone.output_count), cone.nodes[id]);
-  graph *made = graph_rewrite(&cone, pass_needed(&cone), copy, NULL);
+  graph *made = graph_rewrite(&cone, pass_needed(&cone), NULL, NULL);
   made->is_preparation = true;
   return made;
 }
@@ -99,7 +94,7 @@ static graph *preparation(const freezing *f) {
 graph *pass_freeze(const graph *g) {
   freezing f = {.from = g};
   if (g->prepare) /* frozen already */
-    return graph_rewrite(g, NULL, copy, NULL);
+    return graph_rewrite(g, NULL, NULL, NULL);
   find_fixed(&f);
   find_cuts(&f);
   graph *result = graph_rewrite(g, needed_with_cuts(&f), read_cut, &f);

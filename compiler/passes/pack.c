@@ -81,16 +81,11 @@ static const graph *pack_symbol(const graph *g, const dim_symbol *symbol) {
   return rewrite(&p);
 }
 
-static node *copy(void *context, graph *to, const node *old, node **operands) {
-  (void)context;
-  return graph_copy_node(to, old, operands);
-}
-
 graph *pass_pack(const graph *g) {
   const graph *packed = g;
   int symbols = dim_symbol_count(g->dims); /* it makes more */
   for (int i = 0; i < symbols; i++)
     if (dim_symbol_at(g->dims, i)->of)
       packed = pack_symbol(packed, dim_symbol_at(g->dims, i));
-  return packed == g ? graph_rewrite(g, NULL, copy, NULL) : (graph *)packed;
+  return packed == g ? graph_rewrite(g, NULL, NULL, NULL) : (graph *)packed;
 }

@@ -151,11 +151,6 @@ static node *keep_in_panels(panelling *p, graph *to, const node *b, bool bf16) {
   return p->kept[bf16][b->id] = graph_input(to, INPUT_WEIGHT, name, kept->dtype, kept->shape, b->where);
 }
 
-static node *copy(void *context, graph *to, const node *old, node **operands) {
-  (void)context;
-  return graph_copy_node(to, old, operands);
-}
-
 static node *read_panels(void *context, graph *to, const node *old, node **operands) {
   panelling *p = context;
   if (old->op != OP_matmul || !has_panels(old))
@@ -193,9 +188,9 @@ static bool has_work(const graph *g) {
 
 graph *pass_panels(const graph *g) {
   if (!has_work(g))
-    return graph_rewrite(g, NULL, copy, NULL);
+    return graph_rewrite(g, NULL, NULL, NULL);
   panelling p = {.kept = {arena_array(g->arena, node *, g->node_count), arena_array(g->arena, node *, g->node_count)}};
-  p.prepare = g->prepare ? graph_rewrite(g->prepare, NULL, copy, NULL)
+  p.prepare = g->prepare ? graph_rewrite(g->prepare, NULL, NULL, NULL)
                          : graph_create(g->arena, g->dims, arena_print(g->arena, "%s_prepare", g->name));
   p.prepare->is_preparation = true;
   graph *result = pass_dce(graph_rewrite(g, NULL, read_panels, &p));

@@ -300,15 +300,10 @@ static rematerialization describe(const search *s, const recomputed_graph *made)
                              .repeated = repeated_operations(made->graph, s->bindings)};
 }
 
-static node *copy(void *context, graph *to, const node *old, node **operands) {
-  (void)context;
-  return graph_copy_node(to, old, operands);
-}
-
 graph *pass_rematerialize(const graph *g, const pass_switches *asked) {
   const memory_budget *budget = &asked->budget;
   if (!(budget->bytes > 0))
-    return graph_rewrite(g, NULL, copy, NULL);
+    return graph_rewrite(g, NULL, NULL, NULL);
   search s = {.graph = g,
               .budget = budget,
               .bindings = budget_bindings(g, budget),

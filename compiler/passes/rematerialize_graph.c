@@ -86,11 +86,6 @@ static void copy_outputs(copying *c, const graph *g) {
   }
 }
 
-static node *copy(void *context, graph *to, const node *old, node **operands) {
-  (void)context;
-  return graph_copy_node(to, old, operands);
-}
-
 /* Without what nobody reads any more. */
 static recomputed_graph without_dead(const copying *c) {
   bool *needed = pass_needed(c->to);
@@ -101,7 +96,7 @@ static recomputed_graph without_dead(const copying *c) {
       result.origin[id] = c->origin[i];
       result.at[id++] = c->at[i];
     }
-  result.graph = graph_rewrite(c->to, needed, copy, NULL);
+  result.graph = graph_rewrite(c->to, needed, NULL, NULL);
   return result;
 }
 

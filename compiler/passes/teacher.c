@@ -203,11 +203,6 @@ static const char *name_of(const cutting *c, int number) {
   return arena_print(c->from->arena, "teacher.%d", number);
 }
 
-static node *copy(void *context, graph *to, const node *old, node **operands) {
-  (void)context;
-  return graph_copy_node(to, old, operands);
-}
-
 static node *read_cut(void *context, graph *to, const node *old, node **operands) {
   const cutting *c = context;
   if (!c->cut[old->id])
@@ -225,12 +220,12 @@ static graph *teacher_graph(const cutting *c) {
   for (int id = 0; id < cone.node_count; id++)
     if (c->cut[id])
       graph_output_add(&cone, name_of(c, c->number[id]), cone.nodes[id]);
-  return graph_rewrite(&cone, pass_needed(&cone), copy, NULL);
+  return graph_rewrite(&cone, pass_needed(&cone), NULL, NULL);
 }
 
 static graph *step_graph(cutting *c) {
   graph *step = graph_rewrite(c->from, NULL, read_cut, c);
-  return graph_rewrite(step, pass_needed(step), copy, NULL);
+  return graph_rewrite(step, pass_needed(step), NULL, NULL);
 }
 
 /* ---- what is left ---- */
