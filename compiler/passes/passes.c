@@ -80,11 +80,6 @@ bool passes_switch_off(pass_switches *switches, const char *name) {
   return true;
 }
 
-static node *copy_as_it_is(void *context, graph *to, const node *old, node **operands) {
-  (void)context;
-  return graph_copy_node(to, old, operands);
-}
-
 graph *pass_run(const pass *p, const graph *g, const pass_switches *switches) {
   static const pass_switches nothing;
   return p->run_asked ? p->run_asked(g, switches ? switches : &nothing) : p->run(g);
@@ -113,7 +108,7 @@ graph *passes_run_without(const graph *g, const char *until, const pass_switches
     if (until && strcmp(passes[i].name, until) == 0)
       break;
   }
-  return result ? result : graph_rewrite(g, NULL, copy_as_it_is, NULL);
+  return result ? result : graph_rewrite(g, NULL, NULL, NULL);
 }
 
 graph *passes_run(const graph *g, const char *until) {

@@ -1,7 +1,7 @@
 /* Contractions by emitted tiles against a plain loop: on every kind of target that this machine runs. */
 #include "compiler/emit/emit.h"
 #include "compiler/link/jit.h"
-#include "runtime/core/retort.h"
+#include "tests/unit/contraction_problem.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,137 +12,20 @@
 
 enum { THREADS_MAX = 3, KINDS = 12 };
 
-typedef struct problem {
-  int transpose_a;
-  retort_form form_b;
-  int64_t m, n, k, a_stride, b_stride, c_stride;
-  float alpha, beta;
-  float *a, *b, *c, *before;
-  int64_t a_count, b_count, c_count;
-} problem;
-
-static uint64_t state = 1;
-
-static uint64_t draw(uint64_t below) {
-  state = state * 6364136223846793005u + 1442695040888963407u;
-  return (state >> 33) % below;
-}
-
-static float number(void) {
-  return (float)draw(2001) / 1000.0f - 1;
-}
-
-static float *numbers(int64_t count) {
-  float *made = malloc((size_t)count * sizeof *made);
-  assert_non_null(made);
-  for (int64_t i = 0; i < count; i++)
-    made[i] = number();
-  return made;
-}
-
-static int64_t panels_of(int64_t n) {
-  return (n + RETORT_PANEL_COLUMNS - 1) / RETORT_PANEL_COLUMNS;
-}
-
-/* Exactly as long as the operands are, so that a sanitizer sees what is read beyond. */
-static problem problem_make(int64_t m, int64_t n, int64_t k, int kind, int64_t gap) {
-  problem p = {.transpose_a = kind & 1, .form_b = (retort_form)(kind / 4), .m = m, .n = n, .k = k, .alpha = 1};
-  p.beta = kind & 2 ? 1.0f : 0.0f;
-  p.a_stride = (p.transpose_a ? m : k) + gap;
-  p.b_stride = (p.form_b == RETORT_TRANSPOSED ? k : n) + gap;
-  p.c_stride = n + gap;
-  p.a_count = ((p.transpose_a ? k : m) - 1) * p.a_stride + (p.transpose_a ? m : k);
-  p.b_count = ((p.form_b == RETORT_TRANSPOSED ? n : k) - 1) * p.b_stride + (p.form_b == RETORT_TRANSPOSED ? k : n);
-  if (p.form_b == RETORT_PANELS) {
-    p.b_stride = k * RETORT_PANEL_COLUMNS + gap;
-    p.b_count = (panels_of(n) - 1) * p.b_stride + k * RETORT_PANEL_COLUMNS;
-  }
-  p.c_count = (m - 1) * p.c_stride + n;
-  p.a = numbers(p.a_count);
-  p.b = numbers(p.b_count);
-  p.c = numbers(p.c_count);
-  p.before = numbers(p.c_count);
-  if (p.beta == 0) /* must not be read */
-    for (int64_t i = 0; i < m; i++)
-      for (int64_t j = 0; j < n; j++)
-        p.before[i * p.c_stride + j] = NAN;
-  return p;
-}
-
-static void problem_free(problem *p) {
-  free(p->a);
-  free(p->b);
-  free(p->c);
-  free(p->before);
-}
-
-static void *make_packing(int threads) {
-  void *packing = aligned_alloc(64, (size_t)threads * RETORT_PACKING_BYTES);
-  assert_non_null(packing);
-  memset(packing, 0xff, (size_t)threads * RETORT_PACKING_BYTES); /* NaN */
-  return packing;
+static problem make(int64_t m, int64_t n, int64_t k, int kind, int64_t gap) {
+  return problem_make(m, n, k, kind & 1, (retort_form)(kind / 4), kind & 2, gap);
 }
 
 static void problem_run(problem *p, const retort_tiles *tiles, void *packing, int threads) {
-  memcpy(p->c, p->before, (size_t)p->c_count * sizeof *p->c);
+  problem_reset(p);
   retort_contract(tiles, packing, p->transpose_a, p->form_b, p->m, p->n, p->k, p->alpha, p->a, p->a_stride, p->b,
                   p->b_stride, p->beta, p->c, p->c_stride, threads);
 }
 
-static int64_t place_of_b(const problem *p, int64_t l, int64_t j) {
-  switch (p->form_b) {
-  case RETORT_TRANSPOSED:
-    return j * p->b_stride + l;
-  case RETORT_PANELS:
-    return j / RETORT_PANEL_COLUMNS * p->b_stride + l * RETORT_PANEL_COLUMNS + j % RETORT_PANEL_COLUMNS;
-  case RETORT_ROWS:
-    break;
-  }
-  return l * p->b_stride + j;
-}
-
-static double expected(const problem *p, int64_t i, int64_t j, double *magnitude) {
-  double sum = p->beta == 0 ? 0 : (double)p->before[i * p->c_stride + j];
-  *magnitude = fabs(sum);
-  for (int64_t l = 0; l < p->k; l++) {
-    double term =
-        (double)p->a[p->transpose_a ? l * p->a_stride + i : i * p->a_stride + l] * (double)p->b[place_of_b(p, l, j)];
-    sum += (double)p->alpha * term;
-    *magnitude += fabs(term);
-  }
-  return sum;
-}
-
-static void fail_at(const problem *p, int64_t i, int64_t j, double wanted, double found) {
-  static const char *const forms[] = {"", " b^T", " b in panels"};
-  fail_msg("%lldx%lldx%lld%s%s beta %g, strides %lld %lld %lld, (%lld, %lld): expected %g, found %g", (long long)p->m,
-           (long long)p->n, (long long)p->k, p->transpose_a ? " a^T" : "", forms[p->form_b], (double)p->beta,
-           (long long)p->a_stride, (long long)p->b_stride, (long long)p->c_stride, (long long)i, (long long)j, wanted,
-           found);
-}
-
-static void problem_check(const problem *p) {
-  for (int64_t i = 0; i < p->m; i++)
-    for (int64_t j = 0; j < p->c_stride && i * p->c_stride + j < p->c_count; j++) {
-      double found = (double)p->c[i * p->c_stride + j], magnitude, wanted;
-      if (j >= p->n) { /* between the rows */
-        wanted = (double)p->before[i * p->c_stride + j];
-        if (found != wanted)
-          fail_at(p, i, j, wanted, found);
-        continue;
-      }
-      wanted = expected(p, i, j, &magnitude);
-      bool good = isfinite(wanted) ? fabs(found - wanted) <= 1e-7 * (double)(p->k + 2) * (magnitude + 1e-30)
-                                   : isnan(wanted) == isnan(found) && (isnan(wanted) || wanted == found);
-      if (!good)
-        fail_at(p, i, j, wanted, found);
-    }
-}
-
 static void check_shape(const retort_tiles *tiles, void *packing, int64_t m, int64_t n, int64_t k, int kind) {
-  problem p = problem_make(m, n, k, kind, draw(2) ? (int64_t)draw(9) : 0);
+  problem p = make(m, n, k, kind, problem_draw(2) ? (int64_t)problem_draw(9) : 0);
   problem_run(&p, tiles, packing, 1);
-  problem_check(&p);
+  problem_check(&p, NULL);
   problem_free(&p);
 }
 
@@ -152,7 +35,7 @@ static void test_small(const retort_tiles *tiles, void *packing) {
   for (int64_t m = 1; m <= 40; m += 1 + (m > 16))
     for (int64_t n = 1; n <= 40; n++)
       for (int kind = 0; kind < KINDS; kind++)
-        check_shape(tiles, packing, m, n, 1 + (int64_t)draw(40), kind);
+        check_shape(tiles, packing, m, n, 1 + (int64_t)problem_draw(40), kind);
 }
 
 static void test_blocks(const retort_tiles *tiles, void *packing) {
@@ -167,12 +50,13 @@ static void test_blocks(const retort_tiles *tiles, void *packing) {
 static void test_not_finite(const retort_tiles *tiles, void *packing) {
   for (int kind = 0; kind < KINDS; kind++)
     for (int times = 0; times < 40; times++) {
-      problem p = problem_make(1 + (int64_t)draw(40), 1 + (int64_t)draw(70), 1 + (int64_t)draw(40), kind, 0);
+      problem p =
+          make(1 + (int64_t)problem_draw(40), 1 + (int64_t)problem_draw(70), 1 + (int64_t)problem_draw(40), kind, 0);
       static const float values[] = {NAN, INFINITY, -INFINITY};
-      p.a[draw((uint64_t)p.a_count)] = values[draw(3)];
-      p.b[draw((uint64_t)p.b_count)] = values[draw(3)];
+      p.a[problem_draw((uint64_t)p.a_count)] = values[problem_draw(3)];
+      p.b[problem_draw((uint64_t)p.b_count)] = values[problem_draw(3)];
       problem_run(&p, tiles, packing, 1);
-      problem_check(&p);
+      problem_check(&p, NULL);
       problem_free(&p);
     }
 }
@@ -182,9 +66,9 @@ static void test_threads(const retort_tiles *tiles, void *packing) {
   static const int64_t shapes[][3] = {{300, 90, 50}, {24, 500, 400}, {33, 130, 700}};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
     for (int kind = 0; kind < KINDS; kind++) {
-      problem p = problem_make(shapes[i][0], shapes[i][1], shapes[i][2], kind, 3);
+      problem p = make(shapes[i][0], shapes[i][1], shapes[i][2], kind, 3);
       problem_run(&p, tiles, packing, 1);
-      problem_check(&p);
+      problem_check(&p, NULL);
       float *alone = malloc((size_t)p.c_count * sizeof *alone);
       assert_non_null(alone);
       memcpy(alone, p.c, (size_t)p.c_count * sizeof *alone);
@@ -202,11 +86,11 @@ static void test_forms(const retort_tiles *tiles, void *packing) {
   static const int64_t shapes[][3] = {{70, 90, 50}, {5, 520, 800}, {33, 24, 9}};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
     int64_t m = shapes[i][0], n = shapes[i][1], k = shapes[i][2];
-    problem p = problem_make(m, n, k, 0, 0), q = problem_make(m, n, k, 8, 0);
+    problem p = make(m, n, k, 0, 0), q = make(m, n, k, 8, 0);
     memcpy(q.a, p.a, (size_t)p.a_count * sizeof *p.a);
     for (int64_t l = 0; l < k; l++)
       for (int64_t j = 0; j < n; j++)
-        q.b[place_of_b(&q, l, j)] = p.b[place_of_b(&p, l, j)];
+        q.b[problem_place_of_b(&q, l, j)] = p.b[problem_place_of_b(&p, l, j)];
     problem_run(&p, tiles, packing, 1);
     problem_run(&q, tiles, packing, 2);
     assert_memory_equal(p.c, q.c, (size_t)p.c_count * sizeof *p.c);
@@ -217,11 +101,11 @@ static void test_forms(const retort_tiles *tiles, void *packing) {
 
 /* A row does not depend on which other rows there are. */
 static void test_rows(const retort_tiles *tiles, void *packing) {
-  problem p = problem_make(150, 45, 500, 4, 0);
+  problem p = make(150, 45, 500, 4, 0);
   problem_run(&p, tiles, packing, 1);
   for (int64_t row = 0; row < 150; row += 7) {
     problem one = p;
-    one.c = numbers(p.n);
+    one.c = problem_numbers(p.n);
     one.m = 1;
     one.a = p.a + row * p.a_stride;
     one.c_count = p.n;
@@ -234,11 +118,11 @@ static void test_rows(const retort_tiles *tiles, void *packing) {
 
 /* What the tiles do not serve: the library's. */
 static void test_others(const retort_tiles *tiles, void *packing) {
-  problem p = problem_make(20, 30, 40, 2, 1);
+  problem p = make(20, 30, 40, 2, 1);
   p.alpha = 0.5f;
   p.beta = 1;
   problem_run(&p, tiles, packing, 1);
-  problem_check(&p);
+  problem_check(&p, NULL);
   problem_free(&p);
 }
 
@@ -261,7 +145,7 @@ static void run_all(void **unused) {
       assert_non_null(tiles);
       assert_int_equal(tiles->heights[tiles->count - 1], 1);
       assert_int_equal(tiles->always, 1);
-      void *packing = make_packing(THREADS_MAX);
+      void *packing = problem_packing(THREADS_MAX);
       test_small(tiles, packing);
       test_blocks(tiles, packing);
       test_not_finite(tiles, packing);

@@ -1,7 +1,7 @@
 /* Contractions of operands rounded to bf16 against a plain loop over numbers that this file rounds by itself. */
 #include "compiler/emit/emit.h"
 #include "compiler/link/jit.h"
-#include "runtime/core/retort.h"
+#include "tests/unit/contraction_problem.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,29 +12,6 @@
 #include <cmocka.h>
 
 enum { THREADS_MAX = 3 };
-
-typedef struct problem {
-  int transpose_a, transpose_b;
-  int64_t m, n, k, a_stride, b_stride, c_stride;
-  float beta;
-  float *a, *b, *c, *before;
-  int64_t a_count, b_count, c_count;
-} problem;
-
-static uint64_t state = 1;
-
-static uint64_t draw(uint64_t below) {
-  state = state * 6364136223846793005u + 1442695040888963407u;
-  return (state >> 33) % below;
-}
-
-static float *numbers(int64_t count) {
-  float *made = malloc((size_t)count * sizeof *made);
-  assert_non_null(made);
-  for (int64_t i = 0; i < count; i++)
-    made[i] = (float)draw(2001) / 1000.0f - 1;
-  return made;
-}
 
 /* To nearest, ties to even, by looking at both neighbours. */
 static double rounded(float x) {
@@ -52,80 +29,20 @@ static double rounded(float x) {
   return down < up || (down == up && even) ? (double)low : (double)high;
 }
 
-/* Exactly as long as the operands are, so that a sanitizer sees what is read beyond. */
-static problem problem_make(int64_t m, int64_t n, int64_t k, int kind, int64_t gap) {
-  problem p = {.transpose_a = kind & 1, .transpose_b = kind >> 1 & 1, .m = m, .n = n, .k = k};
-  p.beta = kind & 4 ? 1.0f : 0.0f;
-  p.a_stride = (p.transpose_a ? m : k) + gap;
-  p.b_stride = (p.transpose_b ? k : n) + gap;
-  p.c_stride = n + gap;
-  p.a_count = ((p.transpose_a ? k : m) - 1) * p.a_stride + (p.transpose_a ? m : k);
-  p.b_count = ((p.transpose_b ? n : k) - 1) * p.b_stride + (p.transpose_b ? k : n);
-  p.c_count = (m - 1) * p.c_stride + n;
-  p.a = numbers(p.a_count);
-  p.b = numbers(p.b_count);
-  p.c = numbers(p.c_count);
-  p.before = numbers(p.c_count);
-  for (int64_t i = 0; p.beta == 0 && i < p.c_count; i++) /* must not be read */
-    if (i % p.c_stride < n)
-      p.before[i] = NAN;
-  return p;
-}
-
-static void problem_free(problem *p) {
-  free(p->a);
-  free(p->b);
-  free(p->c);
-  free(p->before);
+static problem make(int64_t m, int64_t n, int64_t k, int kind, int64_t gap) {
+  return problem_make(m, n, k, kind & 1, kind & 2 ? RETORT_TRANSPOSED : RETORT_ROWS, kind & 4, gap);
 }
 
 static void problem_run(problem *p, const retort_bf16_tiles *tiles, void *packing, int threads) {
-  memcpy(p->c, p->before, (size_t)p->c_count * sizeof *p->c);
-  retort_contract_bf16(tiles, packing, p->transpose_a, p->transpose_b, p->m, p->n, p->k, 1, p->a, p->a_stride, p->b,
+  problem_reset(p);
+  retort_contract_bf16(tiles, packing, p->transpose_a, p->form_b, p->m, p->n, p->k, 1, p->a, p->a_stride, p->b,
                        p->b_stride, p->beta, p->c, p->c_stride, threads);
 }
 
-static double expected(const problem *p, int64_t i, int64_t j, double *magnitude) {
-  double sum = p->beta == 0 ? 0 : (double)p->before[i * p->c_stride + j];
-  *magnitude = fabs(sum);
-  for (int64_t l = 0; l < p->k; l++) {
-    double term = rounded(p->a[p->transpose_a ? l * p->a_stride + i : i * p->a_stride + l]) *
-                  rounded(p->b[p->transpose_b ? j * p->b_stride + l : l * p->b_stride + j]);
-    sum += term;
-    *magnitude += fabs(term);
-  }
-  return sum;
-}
-
-static void fail_at(const problem *p, int64_t i, int64_t j, double wanted, double found) {
-  fail_msg("%lldx%lldx%lld%s%s beta %g, strides %lld %lld %lld, (%lld, %lld): expected %g, found %g", (long long)p->m,
-           (long long)p->n, (long long)p->k, p->transpose_a ? " a^T" : "", p->transpose_b ? " b^T" : "",
-           (double)p->beta, (long long)p->a_stride, (long long)p->b_stride, (long long)p->c_stride, (long long)i,
-           (long long)j, wanted, found);
-}
-
-/* The bound is that of sums in float32: a product of two numbers of bf16 is exact. */
-static void problem_check(const problem *p) {
-  for (int64_t at = 0; at < p->c_count; at++) {
-    int64_t i = at / p->c_stride, j = at % p->c_stride;
-    double found = (double)p->c[at], magnitude;
-    if (j >= p->n) { /* between the rows */
-      if (found != (double)p->before[at])
-        fail_at(p, i, j, (double)p->before[at], found);
-      continue;
-    }
-    double wanted = expected(p, i, j, &magnitude);
-    bool good = isfinite(wanted) ? fabs(found - wanted) <= 1e-7 * (double)(p->k + 2) * (magnitude + 1e-30)
-                                 : isnan(wanted) == isnan(found) && (isnan(wanted) || wanted == found);
-    if (!good)
-      fail_at(p, i, j, wanted, found);
-  }
-}
-
 static void check_shape(const retort_bf16_tiles *tiles, void *packing, int64_t m, int64_t n, int64_t k, int kind) {
-  problem p = problem_make(m, n, k, kind, draw(2) ? (int64_t)draw(9) : 0);
+  problem p = make(m, n, k, kind, problem_draw(2) ? (int64_t)problem_draw(9) : 0);
   problem_run(&p, tiles, packing, 1);
-  problem_check(&p);
+  problem_check(&p, rounded);
   problem_free(&p);
 }
 
@@ -155,9 +72,7 @@ static int set_up(void **context) {
   assert_non_null(f->linked);
   f->tiles = jit_symbol(f->linked, f->arena, "tiles_alone", &wrong);
   assert_non_null(f->tiles);
-  f->packing = aligned_alloc(64, (size_t)THREADS_MAX * RETORT_PACKING_BYTES);
-  assert_non_null(f->packing);
-  memset(f->packing, 0xff, (size_t)THREADS_MAX * RETORT_PACKING_BYTES); /* NaN */
+  f->packing = problem_packing(THREADS_MAX);
   return 0;
 }
 
@@ -185,7 +100,7 @@ static void test_small(void **context) {
   for (int64_t m = 1; m <= 40; m += 1 + (m > 16))
     for (int64_t n = 1; n <= 40; n++)
       for (int kind = 0; kind < 8; kind++)
-        check_shape(f->tiles, f->packing, m, n, 1 + (int64_t)draw(70), kind);
+        check_shape(f->tiles, f->packing, m, n, 1 + (int64_t)problem_draw(70), kind);
 }
 
 static void test_blocks(void **context) {
@@ -202,12 +117,13 @@ static void test_not_finite(void **context) {
   const fixture *f = fixture_of(context);
   for (int kind = 0; kind < 8; kind++)
     for (int times = 0; times < 40; times++) {
-      problem p = problem_make(1 + (int64_t)draw(40), 1 + (int64_t)draw(70), 1 + (int64_t)draw(40), kind, 0);
+      problem p =
+          make(1 + (int64_t)problem_draw(40), 1 + (int64_t)problem_draw(70), 1 + (int64_t)problem_draw(40), kind, 0);
       static const float values[] = {NAN, INFINITY, -INFINITY};
-      p.a[draw((uint64_t)p.a_count)] = values[draw(3)];
-      p.b[draw((uint64_t)p.b_count)] = values[draw(3)];
+      p.a[problem_draw((uint64_t)p.a_count)] = values[problem_draw(3)];
+      p.b[problem_draw((uint64_t)p.b_count)] = values[problem_draw(3)];
       problem_run(&p, f->tiles, f->packing, 1);
-      problem_check(&p);
+      problem_check(&p, rounded);
       problem_free(&p);
     }
 }
@@ -218,22 +134,22 @@ static void test_panels(void **context) {
   static const int64_t shapes[][3] = {{32, 90, 51}, {1, 500, 800}, {33, 130, 1401}, {7, 16, 1}, {600, 33, 64}};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
     for (int kind = 0; kind < 8; kind++) {
-      problem p = problem_make(shapes[i][0], shapes[i][1], shapes[i][2], kind, 3);
+      problem p = make(shapes[i][0], shapes[i][1], shapes[i][2], kind, 3);
       problem_run(&p, f->tiles, f->packing, 1);
       float *expected_c = p.c;
       int64_t words = (p.k + 1) / 2, panels = (p.n + RETORT_PANEL_COLUMNS - 1) / RETORT_PANEL_COLUMNS;
-      float *kept = numbers(panels * words * RETORT_PANEL_COLUMNS);
+      float *kept = problem_numbers(panels * words * RETORT_PANEL_COLUMNS);
       for (int64_t j = 0; j < p.n; j += f->tiles->tiles.lanes) {
         float *to = kept + j / RETORT_PANEL_COLUMNS * words * RETORT_PANEL_COLUMNS + j % RETORT_PANEL_COLUMNS;
         int64_t columns = p.n - j < f->tiles->tiles.lanes ? p.n - j : f->tiles->tiles.lanes;
-        if (p.transpose_b)
+        if (p.form_b == RETORT_TRANSPOSED)
           f->tiles->along(p.b + j * p.b_stride, p.b_stride, columns, p.k, to, RETORT_PANEL_COLUMNS);
         else
           f->tiles->across(p.b + j, p.b_stride, p.k, columns, to, RETORT_PANEL_COLUMNS);
       }
-      p.c = numbers(p.c_count);
+      p.c = problem_numbers(p.c_count);
       for (int threads = 1; threads <= THREADS_MAX; threads++) {
-        memcpy(p.c, p.before, (size_t)p.c_count * sizeof *p.c);
+        problem_reset(&p);
         retort_contract_bf16(f->tiles, f->packing, p.transpose_a, RETORT_PANELS, p.m, p.n, p.k, 1, p.a, p.a_stride,
                              kept, words * RETORT_PANEL_COLUMNS, p.beta, p.c, p.c_stride, threads);
         assert_memory_equal(p.c, expected_c, (size_t)p.c_count * sizeof *p.c);
@@ -272,9 +188,9 @@ static void test_bits(void **context) {
   static const int64_t shapes[][3] = {{300, 90, 50}, {24, 500, 800}, {33, 130, 1400}};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
     for (int kind = 0; kind < 8; kind++) {
-      problem p = problem_make(shapes[i][0], shapes[i][1], shapes[i][2], kind, 3);
+      problem p = make(shapes[i][0], shapes[i][1], shapes[i][2], kind, 3);
       problem_run(&p, f->tiles, f->packing, 1);
-      problem_check(&p);
+      problem_check(&p, rounded);
       float *alone = malloc((size_t)p.c_count * sizeof *alone);
       assert_non_null(alone);
       memcpy(alone, p.c, (size_t)p.c_count * sizeof *alone);
